@@ -1,0 +1,1 @@
+"""The project package: settings, addresses, processes and the kernel all apps share."""

@@ -1,0 +1,18 @@
+"""Addresses of the platform host: pages, the public API and the platform's admin."""
+
+from django.urls import include, path
+
+from tenants.admin_site import platform_admin
+
+urlpatterns = [
+    path("admin/", platform_admin.urls),
+    path("v1/", include("polysim.urls_api")),
+    path("", include("tenants.urls")),
+    path("", include("wallets.urls")),
+    path("", include("trading.urls")),
+]
+
+handler400 = "polysim.views.bad_request"
+handler403 = "polysim.views.forbidden"
+handler404 = "polysim.views.not_found"
+handler500 = "polysim.views.server_error"

@@ -1,0 +1,11 @@
+"""Orders, fills and positions."""
+
+from django.apps import AppConfig
+
+
+class TradingConfig(AppConfig):
+    """Django application `trading`."""
+
+    name = "trading"
+    label = "trading"
+    default_auto_field = "django.db.models.BigAutoField"

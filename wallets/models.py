@@ -1,0 +1,198 @@
+"""Wallets and their ledger, in every building.
+
+A wallet has two ledger accounts of its own, CASH (free to spend, shown as `balance`) and RESERVED
+(behind resting buys, shown as `reserved`). Every movement is a LedgerTransaction whose entries sum
+to zero: the wallet's accounts on one side, the house's (FUNDING, TRADING, FEES, SETTLEMENT) on the
+other. `wallet.balance` equals the sum of its CASH entries, `wallet.reserved` of its RESERVED ones.
+Nothing in the ledger is ever changed or deleted (triggers); a correction is another transaction.
+Contract: accounts-api 6 and 13, architecture laws 1 and 3. Money: dollars, whole cents.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from polysim.kernel.tenancy import BuildingModel
+from tenants.models import WalletKind
+
+MONEY = {"max_digits": 20, "decimal_places": 6}
+
+
+class Wallet(BuildingModel):
+    """Cash, positions, orders and a ledger of its own; `id` comes from the directory."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE", "Active"
+        FROZEN = "FROZEN", "Frozen"
+        ARCHIVED = "ARCHIVED", "Archived"
+        DELETED = "DELETED", "Deleted"
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.UUIDField(unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=True
+    )
+    kind = models.CharField(max_length=16, choices=WalletKind)
+    label = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 (null = none)
+    status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    balance = models.DecimalField(default=0, help_text="Cash free to spend.", **MONEY)
+    reserved = models.DecimalField(default=0, help_text="Cash behind resting buys.", **MONEY)
+    baseline = models.DecimalField(help_text="Starting balance when seeded or reset.", **MONEY)
+    generation = models.PositiveIntegerField(default=1)
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    competition_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    reset_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(balance__gte=0), name="wallet_balance_is_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reserved__gte=0), name="wallet_reserved_is_not_negative"
+            ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(kind="MAIN"),
+                name="wallet_main_is_one_per_user",
+            ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(kind="API", status="ACTIVE"),
+                name="wallet_active_api_is_one_per_user",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    @property
+    def shown_name(self) -> str:
+        """What pages call this wallet."""
+        return self.label or f"{self.get_kind_display()} wallet"
+
+
+class LedgerTransaction(BuildingModel):
+    """One movement of money with a reference that exists once: a repeat cannot move it again."""
+
+    class Type(models.TextChoices):
+        DEPOSIT = "DEPOSIT", "Deposit"
+        BUY = "BUY", "Buy"
+        SELL = "SELL", "Sell"
+        FEE = "FEE", "Fee"
+        SETTLEMENT = "SETTLEMENT", "Settlement"
+        RESET = "RESET", "Reset"
+        TOPUP = "TOPUP", "Top-up"
+        TOPUP_REFUND = "TOPUP_REFUND", "Top-up refund"
+        RESERVE = "RESERVE", "Reserve"
+        RELEASE = "RELEASE", "Release"
+
+    id = models.BigAutoField(primary_key=True)
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="transactions")
+    type = models.CharField(max_length=16, choices=Type)
+    reference = models.CharField(max_length=120, unique=True)
+    memo = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["wallet", "-id"], name="ledger_newest_of_wallet")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class LedgerEntry(BuildingModel):
+    """One leg of a transaction; `balance_after` is the wallet's account after it (own legs)."""
+
+    class Account(models.TextChoices):
+        CASH = "CASH", "Cash"
+        RESERVED = "RESERVED", "Reserved"
+        FUNDING = "FUNDING", "Funding"
+        TRADING = "TRADING", "Trading"
+        FEES = "FEES", "Fees"
+        SETTLEMENT = "SETTLEMENT", "Settlement"
+
+    id = models.BigAutoField(primary_key=True)
+    transaction = models.ForeignKey(
+        LedgerTransaction, on_delete=models.PROTECT, related_name="entries"
+    )
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
+    account = models.CharField(max_length=16, choices=Account)
+    amount = models.DecimalField(**MONEY)
+    balance_after = models.DecimalField(null=True, **MONEY)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(amount=0), name="ledger_entry_moves_something"
+            )
+        ]
+        indexes = [models.Index(fields=["wallet", "-id"], name="entry_newest_of_wallet")]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount}"
+
+
+class Hold(BuildingModel):
+    """Cash behind one resting buy; falls with fills and ends with the order (law 3)."""
+
+    reference = models.CharField(max_length=64, primary_key=True, help_text="order:<id>")
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="holds")
+    amount = models.DecimalField(help_text="Still held, dollars.", **MONEY)
+    created_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=0), name="hold_amount_is_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(released_at__isnull=True) | models.Q(amount=0),
+                name="hold_released_holds_nothing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class WalletReset(BuildingModel):
+    """A reset of a wallet in place, with the state it replaced (cap of accounts-api 6.8)."""
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="resets")
+    generation = models.PositiveIntegerField(help_text="The generation that ended.")
+    is_paid = models.BooleanField(default=False)
+    snapshot = models.JSONField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["wallet", "generation"], name="reset_once_a_generation")
+        ]
+        indexes = [models.Index(fields=["wallet", "-created_at"], name="reset_newest_of_wallet")]
+
+    def __str__(self) -> str:
+        return f"reset of {self.wallet_id} generation {self.generation}"
+
+
+class EquityPoint(BuildingModel):
+    """A wallet's worth in one UTC hour; the last write in the hour wins (accounts-api 7.6)."""
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="equity_points")
+    hour_at = models.DateTimeField()
+    cash = models.DecimalField(help_text="Free and reserved.", **MONEY)
+    position_value = models.DecimalField(**MONEY)
+    baseline = models.DecimalField(**MONEY)
+    is_reset = models.BooleanField(default=False)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["wallet", "hour_at"], name="equity_once_an_hour")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id} {self.hour_at}"
