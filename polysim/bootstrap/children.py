@@ -1,0 +1,45 @@
+"""The application's processes, as quickstart runs them (architecture, Processes)."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from polysim.bootstrap.feed import Feed
+from polysim.bootstrap.paths import PROJECT_DIRECTORY
+from polysim.bootstrap.processes import Process
+
+QUEUES = "feed,default,mail,evaluator,payouts"
+# Fewer malloc arenas keep threads from spreading memory that is hardly used.
+LOW_MEMORY = {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
+
+
+def application_processes(
+    environment: Mapping[str, str], logs: Path, *, port: int, feed: Feed
+) -> list[Process]:
+    """All processes of the application, not started, the stand-in venue first if there is one."""
+    python = sys.executable
+    manage = [python, str(PROJECT_DIRECTORY / "manage.py")]
+    celery = [python, "-m", "celery", "-A", "polysim.celery"]
+    commands: dict[str, Sequence[str]] = {}
+    if feed.venue_port is not None:
+        venue = ["run_venue", "--port", str(feed.venue_port), "--mode", feed.mode]
+        commands["run_venue"] = [*manage, *venue]
+    commands["web"] = [python, "-m", "polysim.serving", "--port", str(port)]
+    if feed.mode != "off":
+        commands["stream_prices"] = [*manage, "stream_prices"]
+    commands["match_orders"] = [*manage, "match_orders"]
+    # Threads: no child processes of its own, and one copy of the code in memory.
+    worker = ["worker", "--pool", "threads", "--concurrency", "4", "--queues", QUEUES]
+    worker += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    commands["worker"] = [*celery, *worker]
+    commands["beat"] = [*celery, "beat", "--pidfile", "", "--loglevel", "INFO"]
+    return [
+        Process(
+            name=name,
+            command=command,
+            environment={**environment, **LOW_MEMORY},
+            log_path=logs / f"{name}.log",
+            working_directory=str(PROJECT_DIRECTORY),
+        )
+        for name, command in commands.items()
+    ]

