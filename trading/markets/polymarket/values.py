@@ -104,6 +104,11 @@ def _scaled_decimal(number: Decimal) -> int | None:
     return int(number.scaleb(SCALE_DIGITS))
 
 
+def unscaled(number: int) -> Decimal:
+    """The exact Decimal of an integer scaled by 10**6, for the database and other edges."""
+    return Decimal(number).scaleb(-SCALE_DIGITS)
+
+
 def price(value: object) -> int | None:
     """A price strictly between 0 and 1, scaled by 10**6; None when outside or not exact."""
     number = scaled(value)
