@@ -78,7 +78,7 @@ def _install(requirement_files: tuple[str, ...]) -> None:
         wanted = requirement_files[-1]  # the development file includes the other one
         print(f"Installing the packages of {wanted} into .venv ...", flush=True)
         if not _install_with_uv(wanted):
-            _run_pip("install", "--quiet", "-r", wanted)
+            _run_pip("install", "-qq", "-r", wanted)
         marker.write_text("\n".join(map(_fingerprint, requirement_files)) + "\n")
 
 
