@@ -5,11 +5,13 @@ figures that move stand in `MarketStats`, live books in Valkey (architecture, Sc
 Contract: polymarket-feed 2 and 7.
 """
 
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 
-PRICE = {"max_digits": 7, "decimal_places": 6}
-SHARES = {"max_digits": 20, "decimal_places": 6}
+PRICE: dict[str, Any] = {"max_digits": 7, "decimal_places": 6}
+SHARES: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 
 
 class Event(models.Model):

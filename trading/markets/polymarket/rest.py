@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from trading.markets.polymarket import values
@@ -51,6 +52,32 @@ def events_request(
     if cursor:
         params.append(("after_cursor", cursor))
     return Request(GAMMA, "/events/keyset", tuple(params))
+
+
+def events_by_offset(offset: int) -> Request:
+    """The same page by the older paging form, which answers a bare array."""
+    params = (
+        ("closed", "false"),
+        ("active", "true"),
+        ("archived", "false"),
+        ("order", "volume_24hr"),
+        ("ascending", "false"),
+        ("limit", str(EVENTS_PAGE_SIZE)),
+        ("offset", str(offset)),
+    )
+    return Request(GAMMA, "/events", params)
+
+
+def ending_events_request(*, tag_slug: str, ends_after: datetime, ends_before: datetime) -> Request:
+    """Open events of one tag that end within a span of time, one page."""
+    params = (
+        ("closed", "false"),
+        ("tag_slug", tag_slug),
+        ("end_date_min", ends_after.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("end_date_max", ends_before.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("limit", str(EVENTS_PAGE_SIZE)),
+    )
+    return Request(GAMMA, "/events/keyset", params)
 
 
 def markets_request(condition_ids: Sequence[str], *, closed: bool | None = None) -> Request:
