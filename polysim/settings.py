@@ -19,9 +19,7 @@ PLATFORM_HOST = env_text("POLYSIM_PLATFORM_HOST", "localhost")
 FIRM_HOST_SUFFIX = env_text("POLYSIM_FIRM_HOST_SUFFIX", "localhost")
 BASE_URL = env_text("POLYSIM_BASE_URL", "http://localhost:8000")
 IS_PRODUCTION = env_bool("POLYSIM_PRODUCTION", not DEBUG)
-ALLOWED_HOSTS = env_list(
-    "POLYSIM_ALLOWED_HOSTS", ["localhost", "127.0.0.1", ".localhost", "[::1]"]
-)
+ALLOWED_HOSTS = env_list("POLYSIM_ALLOWED_HOSTS", ["localhost", "127.0.0.1", ".localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env_list("POLYSIM_TRUSTED_ORIGINS", [])
 IS_HTTPS = env_bool("POLYSIM_HTTPS", BASE_URL.startswith("https://"))
 
@@ -207,7 +205,13 @@ EMAIL_USE_TLS = env_bool("POLYSIM_EMAIL_TLS", False)
 DEFAULT_FROM_EMAIL = env_text("POLYSIM_FROM_EMAIL", "Polysim <no-reply@polysim.localhost>")
 
 # --- API ----------------------------------------------------------------------------------------
+# The kernel reaches what stands right of it by name only (architecture, Imports go one way).
 PLAN_TERMS_SELECTOR = "wallets.billing.selectors.get_plan_terms"
+IDENTITY_VERSION_CHECK = "tenants.lookups.is_identity_version_current"
+ERROR_PAGE_VIEW = "polysim.views.refusal"
+# How many proxies of ours stand in front and append to X-Forwarded-For.
+TRUSTED_PROXIES = env_int("POLYSIM_TRUSTED_PROXIES", 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": True,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -223,6 +227,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "polysim.kernel.api.schema.add_shared_components",
+    ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 ME_CACHE_TTL_S = env_int("ME_CACHE_TTL_S", 5)
@@ -250,9 +258,7 @@ POLYMARKET_LIVE_V2_URL = env_text("POLYMARKET_LIVE_V2_URL", "wss://ws-live-v2.po
 POLYMARKET_SPORTS_WS_URL = env_text(
     "POLYMARKET_SPORTS_WS_URL", "wss://sports-api.polymarket.com/ws"
 )
-POLYMARKET_GEOBLOCK_URL = env_text(
-    "POLYMARKET_GEOBLOCK_URL", "https://polymarket.com/api/geoblock"
-)
+POLYMARKET_GEOBLOCK_URL = env_text("POLYMARKET_GEOBLOCK_URL", "https://polymarket.com/api/geoblock")
 POLYMARKET_HTTP_TIMEOUT_S = env_int("POLYMARKET_HTTP_TIMEOUT_S", 10)
 POLYMARKET_HTTP_MAX_RPS = env_int("POLYMARKET_HTTP_MAX_RPS", 20)
 POLYMARKET_WS_ASSETS_PER_CONN = env_int("POLYMARKET_WS_ASSETS_PER_CONN", 200)

@@ -107,11 +107,6 @@ class BuildingModel(models.Model):
         row.__dict__["_schema"] = current_schema()
         return row
 
-    def _require_same_building(self, schema: str) -> None:
-        loaded_in = self.__dict__.get("_schema")
-        if loaded_in is not None and loaded_in != schema:
-            raise WrongBuilding(f"A row of {loaded_in} would have been written in {schema}.")
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         schema = require_building()
         self._require_same_building(schema)
@@ -121,3 +116,8 @@ class BuildingModel(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         self._require_same_building(require_building())
         return super().delete(*args, **kwargs)
+
+    def _require_same_building(self, schema: str) -> None:
+        loaded_in = self.__dict__.get("_schema")
+        if loaded_in is not None and loaded_in != schema:
+            raise WrongBuilding(f"A row of {loaded_in} would have been written in {schema}.")

@@ -11,7 +11,7 @@ class ApiKey(models.Model):
     """A key: shown once, found by its SHA-256, acting at min(tier, plan of its user)."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_keys")
-    name = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 (null = unnamed)
+    name = models.CharField(max_length=100, null=True, blank=True)
     key_prefix = models.CharField(max_length=16, db_index=True)
     key_hash = models.CharField(max_length=64, unique=True)
     tier = models.CharField(max_length=16, choices=Plan)

@@ -4,36 +4,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='PlanTerms',
+            name="PlanTerms",
             fields=[
-                ('plan', models.CharField(choices=[('free', 'Free'), ('pro', 'Pro'), ('pro_plus', 'Pro Plus'), ('enterprise', 'Enterprise')], max_length=16, primary_key=True, serialize=False)),
-                ('position', models.PositiveSmallIntegerField(unique=True)),
-                ('requests_per_second', models.PositiveIntegerField()),
-                ('requests_per_minute', models.PositiveIntegerField()),
-                ('max_websocket_connections', models.PositiveIntegerField()),
-                ('max_batch_size', models.PositiveIntegerField()),
-                ('daily_order_limit', models.PositiveIntegerField(blank=True, null=True)),
-                ('api_baseline', models.DecimalField(decimal_places=6, max_digits=20)),
-                ('may_reset_api_wallet', models.BooleanField()),
-                ('main_free_resets_30d', models.PositiveIntegerField(blank=True, null=True)),
-                ('sandbox_baseline', models.DecimalField(decimal_places=6, max_digits=20)),
-                ('max_sandbox_wallets', models.PositiveIntegerField()),
-                ('may_create_sandbox', models.BooleanField()),
-                ('max_keys', models.PositiveIntegerField()),
-                ('may_export_csv', models.BooleanField()),
-                ('price_month_usd', models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True)),
-                ('price_year_usd', models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True)),
+                (
+                    "plan",
+                    models.CharField(
+                        choices=[
+                            ("free", "Free"),
+                            ("pro", "Pro"),
+                            ("pro_plus", "Pro Plus"),
+                            ("enterprise", "Enterprise"),
+                        ],
+                        max_length=16,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(unique=True)),
+                ("requests_per_second", models.PositiveIntegerField()),
+                ("requests_per_minute", models.PositiveIntegerField()),
+                ("max_websocket_connections", models.PositiveIntegerField()),
+                ("max_batch_size", models.PositiveIntegerField()),
+                ("daily_order_limit", models.PositiveIntegerField(blank=True, null=True)),
+                ("api_baseline", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("may_reset_api_wallet", models.BooleanField()),
+                ("main_free_resets_30d", models.PositiveIntegerField(blank=True, null=True)),
+                ("sandbox_baseline", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("max_sandbox_wallets", models.PositiveIntegerField()),
+                ("may_create_sandbox", models.BooleanField()),
+                ("max_keys", models.PositiveIntegerField()),
+                ("may_export_csv", models.BooleanField()),
+                (
+                    "price_month_usd",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True),
+                ),
+                (
+                    "price_year_usd",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True),
+                ),
             ],
             options={
-                'verbose_name_plural': 'plan terms',
+                "verbose_name_plural": "plan terms",
             },
         ),
     ]
