@@ -101,12 +101,6 @@ class BuildingModel(models.Model):
     class Meta:
         abstract = True
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
-        row = super().from_db(db, field_names, values)
-        row.__dict__["_schema"] = current_schema()
-        return row
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         schema = require_building()
         self._require_same_building(schema)
@@ -116,6 +110,12 @@ class BuildingModel(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         self._require_same_building(require_building())
         return super().delete(*args, **kwargs)
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+        row = super().from_db(db, field_names, values)
+        row.__dict__["_schema"] = current_schema()
+        return row
 
     def _require_same_building(self, schema: str) -> None:
         loaded_in = self.__dict__.get("_schema")

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
@@ -99,6 +100,9 @@ def to_refusal(exc: Exception) -> PolysimError | None:
         return NotFound()
     if isinstance(exc, OperationalError | InterfaceError):
         logger.warning("The database did not answer: %s", exc)
+        return ServiceUnavailable()
+    if isinstance(exc, redis.RedisError):
+        logger.warning("Valkey did not answer: %s", exc)
         return ServiceUnavailable()
     if isinstance(exc, RequestDataTooBig):
         return refusals.PayloadTooLarge()
