@@ -71,7 +71,9 @@ def midpoint(book: Book) -> int | None:
     return (book.bids[0][0] + book.asks[0][0] + 1) // 2
 
 
-def displayed_price(book: Book, last_trade: int | None, settlement: int | None = None) -> int | None:
+def displayed_price(
+    book: Book, last_trade: int | None, settlement: int | None = None
+) -> int | None:
     """The price shown and used as mark everywhere (contracts/README 15).
 
     `book` is the merged one. Once resolved the settlement value; else the midpoint; the last trade
