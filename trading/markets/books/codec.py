@@ -6,7 +6,7 @@ from typing import Any
 
 from trading.markets.books.state import FeedState, LiveMarket, Quote, TokenBook, last_trade_of
 from trading.markets.books.state import newest_trade as newest_trade_of
-from trading.markets.pricing import Book, displayed_price, merge_complement
+from trading.markets.pricing import Book, displayed_price
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -55,14 +55,15 @@ def _levels(raw: list[list[int]]) -> tuple[tuple[int, int], ...]:
     return tuple([(price, size) for price, size in raw])
 
 
-def encode_quote(books: tuple[TokenBook | None, TokenBook | None], status: str) -> str:
+def encode_quote(
+    books: tuple[TokenBook | None, TokenBook | None], status: str, merged: tuple[Book, Book]
+) -> str:
     """JSON of the short form, computed once by the writer so that lists decode little."""
-    own, other = (token.book if token else None for token in books)
-    first = merge_complement(own or Book(), other)
+    first, second = merged
     newest = newest_trade_of(books)
     prices = [
         displayed_price(first, last_trade_of(books, 0)),
-        displayed_price(merge_complement(other or Book(), own), last_trade_of(books, 1)),
+        displayed_price(second, last_trade_of(books, 1)),
     ]
     return _encode(
         {
@@ -127,7 +128,7 @@ def decode_market(
     )
 
 
-def decode_feed(feed: Mapping[str, Any]) -> FeedState:
+def decode_feed(feed: Mapping[Any, Any]) -> FeedState:
     """The feed's state from its hash."""
     if not feed:
         return FeedState()

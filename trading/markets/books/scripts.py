@@ -1,8 +1,9 @@
 """Lua scripts: each changes one market in one step, so that no reader sees half of it."""
 
 # KEYS: book, taken, owner. ARGV: owner token ('' = no fence), now ms, book 0, book 1, quote,
-# confirmed ms, connection, ttl s, number of depletion fields to forget (-1 = all), those fields,
-# channel, frames. Answers the new seq, or 0 when another process owns the feed.
+# confirmed ms, connection, ttl s, price frame to keep for snapshots ('' = keep the former one),
+# number of depletion fields to forget (-1 = all), those fields, channel, frames to publish.
+# Answers the new seq, or 0 when another process owns the feed.
 # seq never falls, not even after Valkey lost everything: it is at least the wall clock in ms.
 WRITE_MARKET = """
 if ARGV[1] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[1] then return 0 end
@@ -11,8 +12,9 @@ local seq = math.max(old + 1, tonumber(ARGV[2]))
 redis.call('HSET', KEYS[1], '0', ARGV[3], '1', ARGV[4], 'q', ARGV[5],
   'confirmed_ms', ARGV[6], 'conn', ARGV[7], 'seq', string.format('%.0f', seq))
 redis.call('EXPIRE', KEYS[1], ARGV[8])
-local forget = tonumber(ARGV[9])
-local position = 10
+if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'frame', ARGV[9]) end
+local forget = tonumber(ARGV[10])
+local position = 11
 if forget < 0 then
   redis.call('DEL', KEYS[2])
 else
@@ -51,12 +53,12 @@ end
 return 1
 """
 
-# KEYS: owner. ARGV: token, lease ms. 1 = the lease is ours for another while.
+# KEYS: owner. ARGV: token, lease ms. 0 = another's; 1 = still ours; 2 = nobody had it, now ours.
 HOLD_LEASE = """
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
+return owner and 1 or 2
 """
 
 # KEYS: owner. ARGV: token. Gives the lease up only if it is still ours.

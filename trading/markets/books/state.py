@@ -87,9 +87,7 @@ class LiveMarket:
 
     @cached_property
     def _merged(self) -> tuple[Book, Book]:
-        own, other = (token.book if token else None for token in self.books)
-        first = merge_complement(own or Book(), other)
-        return first, merge_complement(other or Book(), own)
+        return merge_pair(self.books)
 
     def merged_book(self, outcome_index: int) -> Book:
         """The book of the outcome joined with its complement (trading-api 7.1), undepleted."""
@@ -148,6 +146,21 @@ class Mark:
     def age_ms(self, now_ms: int) -> int:
         """Milliseconds since the feed last confirmed it."""
         return max(0, now_ms - self.at_ms)
+
+
+def merge_pair(books: tuple[TokenBook | None, TokenBook | None]) -> tuple[Book, Book]:
+    """Both outcomes' books joined with their complement; the second mirrors the first."""
+    own, other = (token.book if token else None for token in books)
+    first = merge_complement(own or Book(), other)
+    return first, mirror_book(first)
+
+
+def mirror_book(book: Book) -> Book:
+    """The same resting orders seen from the other outcome: a bid at p is an ask at 1 - p."""
+    return Book(
+        bids=tuple([(SCALE - price, size) for price, size in book.asks]),
+        asks=tuple([(SCALE - price, size) for price, size in book.bids]),
+    )
 
 
 def _mirror(price: int | None) -> int | None:

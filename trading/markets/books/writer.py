@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from polysim.kernel.redis import get_redis
 from trading.markets.books import keys, scripts
 from trading.markets.books.codec import encode_quote, encode_token
-from trading.markets.books.state import ABSENT, STATUS_ORDER, TokenBook
+from trading.markets.books.state import ABSENT, STATUS_ORDER, TokenBook, merge_pair
+from trading.markets.pricing import Book
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class MarketWrite:
 
     `renewed_levels` are the depletion keys that the venue updated; `is_fresh_snapshot` renews all
     of them (trading-api 7.3). `connection` names the venue connection that vouches for both books
-    or is empty. `frames` are published to the market's channel after the state is in place.
+    or is empty. `price_frame` is kept for the snapshots of new subscribers; `frames` are published
+    to the market's channel after the state is in place. `merged` saves computing it again.
     """
 
     condition_id: str
@@ -25,7 +27,9 @@ class MarketWrite:
     connection: str = ""
     is_fresh_snapshot: bool = False
     renewed_levels: frozenset[str] = frozenset()
+    price_frame: str = ""
     frames: tuple[str, ...] = ()
+    merged: tuple[Book, Book] | None = None
 
     @property
     def status(self) -> str:
@@ -46,10 +50,11 @@ def write_command(
         now_ms,
         encode_token(first) if first else "",
         encode_token(second) if second else "",
-        encode_quote(write.books, write.status),
+        encode_quote(write.books, write.status, write.merged or merge_pair(write.books)),
         write.confirmed_at_ms,
         write.connection,
         keys.BOOK_TTL_S,
+        write.price_frame,
         -1 if write.is_fresh_snapshot else len(fields),
         *fields,
         keys.tick_channel(write.condition_id),
