@@ -10,6 +10,8 @@ from typing import Any
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 def key(*parts: object) -> str:
@@ -27,6 +29,9 @@ def get_redis() -> "redis.Redis":
         socket_connect_timeout=settings.REDIS_TIMEOUT_S,
         max_connections=settings.REDIS_MAX_CONNECTIONS,
         health_check_interval=30,
+        # One more try for a connection that went stale, none for a server that is gone: the
+        # library's own default waits for seconds before it says so.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
     )
 
 
