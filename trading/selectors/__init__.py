@@ -1,0 +1,1 @@
+"""Reading orders, positions and accounts, for pages and API alike."""

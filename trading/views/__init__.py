@@ -1,0 +1,1 @@
+"""The web terminal: one module a page, each making one call to services or selectors."""
