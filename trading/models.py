@@ -45,7 +45,9 @@ class Order(BuildingModel):
         EXPIRED = "EXPIRED", "Expired"
 
     id = models.BigAutoField(primary_key=True)
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="orders")
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -67,8 +69,8 @@ class Order(BuildingModel):
     expires_at = models.DateTimeField(null=True)
     status = models.CharField(max_length=12, choices=Status)
     cancelled_reason = models.CharField(max_length=24, blank=True, default="")
-    client_order_id = models.CharField(max_length=256, null=True)  # noqa: DJ001 (null = none)
-    idempotency_key = models.CharField(max_length=256, null=True)  # noqa: DJ001 (null = none)
+    client_order_id = models.CharField(max_length=256, null=True)
+    idempotency_key = models.CharField(max_length=256, null=True)
     request_hash = models.CharField(max_length=64, blank=True, default="")
     answer = models.JSONField(default=dict, help_text="What the door answered, for replays.")
     created_at = models.DateTimeField()
@@ -107,6 +109,7 @@ class Order(BuildingModel):
                 condition=models.Q(status="PENDING", expires_at__isnull=False),
                 name="order_open_by_expiry_sweep",
             ),
+            models.Index(fields=["user", "created_at"], name="order_of_user_for_daily_cap"),
             models.Index(
                 fields=["wallet", "-filled_at", "-id"],
                 condition=models.Q(status="FILLED"),
@@ -131,7 +134,9 @@ class Fill(BuildingModel):
         MAKER = "maker", "Maker"
 
     id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="fills", db_index=False
+    )
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
     outcome = models.ForeignKey(
@@ -144,6 +149,7 @@ class Fill(BuildingModel):
     fee = models.DecimalField(**MONEY)
     liquidity = models.CharField(max_length=8, choices=Liquidity)
     realized_pnl = models.DecimalField(default=0, **MONEY)
+    match_key = models.CharField(max_length=80, help_text="A repeated match finds its own fill.")
     evidence = models.JSONField(default=dict)
     created_at = models.DateTimeField()
 
@@ -153,6 +159,9 @@ class Fill(BuildingModel):
                 condition=models.Q(quantity__gt=0), name="fill_quantity_is_positive"
             ),
             models.CheckConstraint(condition=models.Q(fee__gte=0), name="fill_fee_is_not_negative"),
+            models.UniqueConstraint(
+                fields=["order", "match_key"], name="fill_once_per_order_and_match"
+            ),
         ]
         indexes = [
             models.Index(fields=["wallet", "-created_at", "-id"], name="fill_newest_of_wallet"),
@@ -174,7 +183,9 @@ class Position(BuildingModel):
         CLOSED_BY_RESET = "CLOSED_BY_RESET", "Closed by reset"
 
     id = models.BigAutoField(primary_key=True)
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="positions")
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="positions", db_index=False
+    )
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
     outcome = models.ForeignKey(
         Outcome, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -231,7 +242,9 @@ class Settlement(BuildingModel):
         UNKNOWN = "unknown", "Unknown"
 
     id = models.BigAutoField(primary_key=True)
-    position = models.ForeignKey(Position, on_delete=models.PROTECT, related_name="settlements")
+    position = models.ForeignKey(
+        Position, on_delete=models.PROTECT, related_name="settlements", db_index=False
+    )
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
     version = models.PositiveSmallIntegerField()

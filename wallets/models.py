@@ -10,6 +10,7 @@ Contract: accounts-api 6 and 13, architecture laws 1 and 3. Money: dollars, whol
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Round
 from django.utils import timezone
 
 from polysim.kernel.tenancy import BuildingModel
@@ -27,14 +28,22 @@ class Wallet(BuildingModel):
         ARCHIVED = "ARCHIVED", "Archived"
         DELETED = "DELETED", "Deleted"
 
+    class TradingState(models.TextChoices):
+        """Firm accounts: whether orders are taken (contracts/README 3)."""
+
+        OPEN = "OPEN", "Open"
+        READ_ONLY = "READ_ONLY", "Read only"
+        CLOSED = "CLOSED", "Closed"
+
     id = models.BigIntegerField(primary_key=True)
     account_id = models.UUIDField(unique=True)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=True
     )
     kind = models.CharField(max_length=16, choices=WalletKind)
-    label = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 (null = none)
+    label = models.CharField(max_length=64, null=True, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    trading_state = models.CharField(max_length=12, choices=TradingState, default=TradingState.OPEN)
     balance = models.DecimalField(default=0, help_text="Cash free to spend.", **MONEY)
     reserved = models.DecimalField(default=0, help_text="Cash behind resting buys.", **MONEY)
     baseline = models.DecimalField(help_text="Starting balance when seeded or reset.", **MONEY)
@@ -90,13 +99,18 @@ class LedgerTransaction(BuildingModel):
         RELEASE = "RELEASE", "Release"
 
     id = models.BigAutoField(primary_key=True)
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="transactions")
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="transactions", db_index=False
+    )
     type = models.CharField(max_length=16, choices=Type)
-    reference = models.CharField(max_length=120, unique=True)
+    reference = models.CharField(max_length=120)
     memo = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["reference"], name="ledger_reference_exists_once")
+        ]
         indexes = [models.Index(fields=["wallet", "-id"], name="ledger_newest_of_wallet")]
 
     def __str__(self) -> str:
@@ -127,9 +141,20 @@ class LedgerEntry(BuildingModel):
         constraints = [
             models.CheckConstraint(
                 condition=~models.Q(amount=0), name="ledger_entry_moves_something"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount=Round(models.F("amount"), precision=2)),
+                name="ledger_entry_is_whole_cents",
+            ),
+        ]
+        indexes = [
+            # The running balance of an account: read by the trigger that checks every entry.
+            models.Index(
+                fields=["wallet", "account", "-id"],
+                condition=models.Q(account__in=["CASH", "RESERVED"]),
+                name="entry_newest_of_account",
             )
         ]
-        indexes = [models.Index(fields=["wallet", "-id"], name="entry_newest_of_wallet")]
 
     def __str__(self) -> str:
         return f"{self.account} {self.amount}"
@@ -162,7 +187,9 @@ class Hold(BuildingModel):
 class WalletReset(BuildingModel):
     """A reset of a wallet in place, with the state it replaced (cap of accounts-api 6.8)."""
 
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="resets")
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="resets", db_index=False
+    )
     generation = models.PositiveIntegerField(help_text="The generation that ended.")
     is_paid = models.BooleanField(default=False)
     snapshot = models.JSONField()
@@ -181,7 +208,9 @@ class WalletReset(BuildingModel):
 class EquityPoint(BuildingModel):
     """A wallet's worth in one UTC hour; the last write in the hour wins (accounts-api 7.6)."""
 
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="equity_points")
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="equity_points", db_index=False
+    )
     hour_at = models.DateTimeField()
     cash = models.DecimalField(help_text="Free and reserved.", **MONEY)
     position_value = models.DecimalField(**MONEY)

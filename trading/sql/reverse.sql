@@ -1,0 +1,22 @@
+DROP FUNCTION fill_resting_order(jsonb);
+DROP FUNCTION write_resting_fill(jsonb, trading_order, numeric);
+DROP FUNCTION refuse_resting_fill(jsonb, trading_order, wallets_wallet);
+DROP FUNCTION capture_hold(trading_order, bigint, numeric, numeric, timestamptz);
+DROP FUNCTION end_orders(jsonb);
+DROP FUNCTION cancel_order(jsonb);
+DROP FUNCTION describe_ended(trading_order);
+DROP FUNCTION place_order(jsonb);
+DROP FUNCTION write_order(jsonb, bigint, bigint, jsonb, timestamptz);
+DROP FUNCTION write_hold(jsonb, bigint, bigint, timestamptz);
+DROP FUNCTION write_placed_fill(jsonb, bigint, bigint, bigint, timestamptz);
+DROP FUNCTION refuse_order(jsonb, wallets_wallet);
+DROP FUNCTION refuse_funds(jsonb, wallets_wallet);
+DROP FUNCTION begin_order(jsonb);
+DROP FUNCTION refuse_wallet(wallets_wallet, boolean);
+DROP FUNCTION find_earlier_order(bigint, text, text, text);
+DROP FUNCTION end_order(trading_order, text, text, timestamptz);
+DROP FUNCTION apply_fill(
+  bigint, bigint, bigint, text, numeric, numeric, timestamptz, boolean);
+DROP FUNCTION is_market_open(bigint);
+DROP TRIGGER settlement_is_append_only ON trading_settlement;
+DROP TRIGGER fill_is_append_only ON trading_fill;
