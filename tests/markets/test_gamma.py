@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.venue import condition_of, gamma_event, gamma_market
+from tests.support.venue import condition_of, decoded, gamma_event, gamma_market
 from trading.markets.polymarket import values
 from trading.markets.polymarket.fees import (
     CATEGORY_RATES,
@@ -158,8 +158,8 @@ AUGMENTED = {"negRisk": True, "enableNegRisk": True, "negRiskAugmented": True}
 def test_unnamed_outcomes_of_augmented_groups_are_placeholders(
     changes: dict[str, Any], is_placeholder: bool
 ) -> None:
-    event, _reason = read_event(gamma_event(1, [gamma_market(**changes)], **AUGMENTED))
-    plain, _reason = read_event(gamma_event(1, [gamma_market(**changes)], negRisk=True))
+    event, _reason = read_event(decoded(gamma_event(1, [gamma_market(**changes)], **AUGMENTED)))
+    plain, _reason = read_event(decoded(gamma_event(1, [gamma_market(**changes)], negRisk=True)))
 
     assert event is not None
     assert plain is not None

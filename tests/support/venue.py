@@ -86,6 +86,11 @@ def gamma_event(number: int, markets: list[dict[str, Any]], **changes: Any) -> d
     return {name: value for name, value in row.items() if value is not None}
 
 
+def decoded(row: Any) -> Any:
+    """The row as our decoder reads it from the wire (Decimal in place of float)."""
+    return values.loads(json.dumps(row))
+
+
 def book_message(**changes: Any) -> dict[str, Any]:
     """A websocket `book` of the first token: bids 0.47 and 0.48, asks 0.53 and 0.52."""
     message: dict[str, Any] = {

@@ -15,6 +15,7 @@ from typing import Any, Final
 import redis
 import structlog
 from django.db import connection
+from django.db.models import F
 
 from polysim.kernel.clock import from_milliseconds
 from polysim.kernel.redis import get_redis, key
@@ -250,7 +251,7 @@ def markets_without_history(limit: int) -> list[str]:
     """The busiest open markets whose past was not asked for yet."""
     busiest = (
         Market.objects.filter(is_closed=False, is_archived=False, is_hidden=False)
-        .order_by("-stats__volume_24h", "pk")
+        .order_by(F("stats__volume_24h").desc(nulls_last=True), "pk")
         .values_list("condition_id", flat=True)[: 10 * limit]
     )
     listed = list(busiest)
