@@ -16,9 +16,11 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
+from polysim.kernel.clock import utc_now
 from polysim.kernel.redis import open_async_redis
 from trading.markets.books import frames, keys
 from trading.markets.books.codec import decode_feed
+from trading.markets.catalogue import refresh_named_markets
 from trading.markets.feed import recorder as recording
 from trading.markets.feed.health import VenueHealth
 from trading.markets.feed.lease import HELD_ANEW, Lease, OwnerLostError
@@ -32,7 +34,7 @@ from trading.markets.feed.selection import (
     read_interest,
 )
 from trading.markets.polymarket.connection import SocketSettings
-from trading.markets.polymarket.http import AsyncVenueClient, user_agent
+from trading.markets.polymarket.http import AsyncVenueClient, VenueClient, VenueError, user_agent
 from trading.markets.polymarket.stream import StreamSettings, VenueStream
 
 logger = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class Feed:
         self._client = open_async_redis(socket_timeout=5, socket_connect_timeout=2)
         self._lease = Lease(self._client)
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed-database")
+        self._catalogue_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed-gamma")
         self._markets: dict[str, FeedMarket] = {}
         self._busiest: list[str] = []
         self._wanted = Wanted()
@@ -107,6 +110,7 @@ class Feed:
             await self._lease.release()
             await self._client.aclose()
             self._threads.shutdown(wait=True)
+            self._catalogue_thread.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self) -> None:
         async with AsyncVenueClient(repeats=0, max_wait_ms=5_000) as client:
@@ -153,7 +157,9 @@ class Feed:
                 failing = True
             await asyncio.sleep(pause_s)
 
-    async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
+    async def _in_thread(
+        self, work: Callable[[], Answer], threads: ThreadPoolExecutor | None = None
+    ) -> Answer:
         """Database work in `public`, its connection given back afterwards."""
 
         def run() -> Answer:
@@ -165,7 +171,7 @@ class Feed:
             finally:
                 django.db.connection.close()
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return await asyncio.get_running_loop().run_in_executor(threads or self._threads, run)
 
     # -- which markets -----------------------------------------------------------------------------
     async def _interest_loop(self) -> None:
@@ -240,14 +246,14 @@ class Feed:
         named.difference_update(batch)
 
         def ask() -> None:
-            from trading.markets.tasks import refresh_markets
-
-            refresh_markets.apply_async([batch], expires=120, retry=False)
+            with VenueClient(repeats=0) as client:
+                refresh_named_markets(batch, client=client, now=utc_now())
 
         try:
-            await self._in_thread(ask)
-        except Exception as error:  # noqa: BLE001 - any broker trouble: the regular poll finds them
-            logger.warning("named markets were not handed over: %s", error)
+            await self._in_thread(ask, self._catalogue_thread)
+        except VenueError as error:
+            # The regular sweep and the resolution poll find the same a little later.
+            logger.warning("named markets were not read: %s", error)
 
     # -- what it says of itself --------------------------------------------------------------------
     async def _forget_former_owner(self) -> None:

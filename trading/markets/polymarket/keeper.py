@@ -83,6 +83,7 @@ class BookKeeper:
         self._places: dict[str, tuple[str, int]] = {}
         self._resync_at_ms: dict[str, int] = {}
         self._read_at_ms: dict[str, int] = {}
+        self._newest_ms: dict[str, int] = {}
         self._wall_ms = 0
         self.confirmed_at_ms: dict[str, int] = {}
         self.reconfirmed: set[str] = set()
@@ -116,6 +117,7 @@ class BookKeeper:
             self.books.pop(token_id, None)
             self._resync_at_ms.pop(token_id, None)
             self._read_at_ms.pop(token_id, None)
+            self._newest_ms.pop(token_id, None)
             self._awaited.pop(token_id, None)
             self.to_move.discard(token_id)
         self.dirty.pop(condition_id, None)
@@ -145,7 +147,13 @@ class BookKeeper:
             if book is not None:
                 self._awaited.pop(token_id, None)
                 book.start_syncing(connection_id=connection_id)
+                self._forget_order(book)
                 self._touch(token_id)
+
+    def _forget_order(self, book: LocalBook) -> None:
+        """Times order messages of one connection only; a wrong one far ahead ends with it."""
+        self._newest_ms[book.token_id] = book.last_event_ts
+        book.last_book_ts = book.last_event_ts = 0
 
     def await_from(self, token_ids: Iterable[str], connection_id: int) -> None:
         """The tokens move there: the former book stays in use until the new `book` is here."""
@@ -202,11 +210,15 @@ class BookKeeper:
         if self._awaited.get(event.token_id) == connection_id:
             del self._awaited[event.token_id]
             book.connection_id = connection_id
+            self._forget_order(book)
         if event.venue_hash and not self._hash_is_right(event):
             self.counters["hash_mismatch_socket"] += 1
-        is_newer = event.timestamp_ms > book.last_event_ts
+        is_newer = event.timestamp_ms > self._newest_ms.get(event.token_id, 0)
         before = book.levels
         applied = book.apply_book(event, connection_id=connection_id, now_ms=now_ms)
+        self._newest_ms[event.token_id] = max(
+            book.last_event_ts, self._newest_ms.get(event.token_id, 0)
+        )
         self._note(book, applied, now_ms, is_fresh=is_newer or book.levels != before)
 
     def _handle_price_change(self, event: PriceChange, connection_id: int, now_ms: int) -> None:

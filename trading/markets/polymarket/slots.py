@@ -49,6 +49,7 @@ class Slot:
         self._on_change = on_change
         self._rotate_s = rotate_s
         self._rotated_s = 0.0
+        self._forced_s = -ROTATE_PAUSE_S
         self._wants_rotation = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -84,7 +85,8 @@ class Slot:
 
     def rotate_soon(self) -> None:
         """Move all markets to a fresh connection, at most once a minute."""
-        if time.monotonic() - self._rotated_s >= ROTATE_PAUSE_S:
+        if time.monotonic() - self._forced_s >= ROTATE_PAUSE_S:
+            self._forced_s = time.monotonic()
             self._wants_rotation.set()
 
     async def _run(self) -> None:
