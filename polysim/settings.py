@@ -32,8 +32,8 @@ CSRF_TRUSTED_ORIGINS = env_list("POLYSIM_TRUSTED_ORIGINS", [])
 IS_HTTPS = env_bool("POLYSIM_HTTPS", BASE_URL.startswith("https://"))
 
 # --- Applications -------------------------------------------------------------------------------
+# daphne is no app here: it only replaces runserver, and would cost every process 20 MB.
 SHARED_APPS = [
-    "daphne",
     "django_tenants",
     "tenants",
     "trading.markets",
