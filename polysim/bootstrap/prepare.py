@@ -13,16 +13,15 @@ def main(base_url: str) -> None:
     from django.core.management import call_command
 
     django.setup()
-    steps = (
-        ("shared tables", ("migrate_schemas",), {"shared": True}),
-        ("tables of the buildings", ("migrate_schemas",), {"tenant": True}),
-        ("demo data", ("seed_demo", "--base-url", base_url), {}),
-        ("static files", ("collectstatic",), {}),
-    )
+    quiet = {"interactive": False, "verbosity": 0}
+    steps: list[tuple[str, list[str], dict[str, object]]] = [
+        ("shared tables", ["migrate_schemas"], {"shared": True, **quiet}),
+        ("tables of the buildings", ["migrate_schemas"], {"tenant": True, **quiet}),
+        ("demo data", ["seed_demo", "--base-url", base_url], {}),
+        ("static files", ["collectstatic"], quiet),
+    ]
     for title, command, options in steps:
         started = time.monotonic()
-        if command[0] != "seed_demo":
-            options = {**options, "interactive": False, "verbosity": 0}
         call_command(*command, **options)
         print(f"{title}: {time.monotonic() - started:.1f} s", flush=True)
 

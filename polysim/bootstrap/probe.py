@@ -4,6 +4,7 @@ Ends with exit code 0 once a price tick arrived and a function of the database a
 time limit is the first argument, in seconds.
 """
 
+import json
 import os
 import sys
 import time
@@ -25,7 +26,7 @@ def wait_for_tick(deadline: float) -> bool:
     import redis
 
     client = redis.Redis.from_url(os.environ["REDIS_URL"])
-    with client.pubsub(ignore_subscribe_messages=True) as listener:
+    with client.pubsub(ignore_subscribe_messages=True) as listener:  # type: ignore[no-untyped-call]
         listener.psubscribe("*tick:*")
         while time.monotonic() < deadline:
             if listener.get_message(timeout=1.0) is not None:
@@ -34,18 +35,20 @@ def wait_for_tick(deadline: float) -> bool:
 
 
 def wait_for_function(deadline: float) -> bool:
-    """Call the order function for a wallet that does not exist: it must answer, and refuse."""
+    """Send the order function a wallet that does not exist: it has to answer, and to refuse."""
     import psycopg
 
+    request = json.dumps({"user_id": 0, "wallet_id": 0, "wait_ms": 500, "rematch_after_ms": 500})
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("SET search_path = retail, public")
         while time.monotonic() < deadline:
-            row = connection.execute(
-                "SELECT count(*) FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace"
-                " WHERE proname = 'place_order' AND nspname = 'retail'"
-            ).fetchone()
-            if row is not None and row[0] > 0:
-                return True
-            time.sleep(0.2)
+            try:
+                row = connection.execute("SELECT place_order(%s::jsonb)", [request]).fetchone()
+            except psycopg.Error as error:
+                print(error)
+                time.sleep(0.5)
+                continue
+            return row is not None and row[0].get("refused") == "WALLET_NOT_FOUND"
     return False
 
 
