@@ -57,3 +57,9 @@ def get_session_user(cookies: Mapping[str, str]) -> User | None:
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user: Any = get_user(request)
     return user if user.is_authenticated and user.is_active else None
+
+
+def list_schemas() -> list[str]:
+    """The schemas of all active buildings, retail first, for sweeps over everybody."""
+    rows = Firm.objects.filter(is_active=True).order_by("id")
+    return list(rows.values_list("schema_name", flat=True))

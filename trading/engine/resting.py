@@ -8,25 +8,51 @@ Contract: trading-api 7.3 and 8.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from polysim.kernel.money import product_to_cents_half_up
+from polysim.kernel.money import SCALE, product_to_cents_half_up
 from trading.engine.fees import taker_fee
 from trading.markets.pricing import Book, Levels
 
 
 @dataclass(frozen=True, slots=True)
 class RestingOrder:
-    """One open order of one outcome; `created_ms` is unix milliseconds, the rest scaled."""
+    """One open order; `created_ms` is unix milliseconds, the rest scaled.
+
+    Orders of both outcomes compete for the same depth, so all stand in the first outcome's
+    coordinates: a SELL of the second at 0.40 is a mirrored BUY at 0.60 here. `of` does that.
+    """
 
     order_id: int
     side: str
     price: int
     remaining: int
     created_ms: int
+    is_mirrored: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        order_id: int,
+        outcome_index: int,
+        side: str,
+        price: int,
+        remaining: int,
+        created_ms: int,
+    ) -> "RestingOrder":
+        """An order as its owner placed it, turned into the first outcome's coordinates."""
+        if outcome_index == 0:
+            return cls(order_id, side, price, remaining, created_ms)
+        mirrored_side = "SELL" if side == "BUY" else "BUY"
+        return cls(order_id, mirrored_side, SCALE - price, remaining, created_ms, True)
 
 
 @dataclass(frozen=True, slots=True)
 class RestingFill:
-    """What one resting order gets now. Money is scaled whole cents; the product exact (10**12)."""
+    """What one resting order gets now, in its own outcome's prices.
+
+    Money is scaled whole cents, the product exact (10**12). `takes` are (price, quantity) pairs of
+    the first outcome's book, as depletion is kept.
+    """
 
     order_id: int
     quantity: int
@@ -59,7 +85,7 @@ def by_priority(orders: Iterable[RestingOrder]) -> list[RestingOrder]:
 def match_resting(
     orders: Sequence[RestingOrder], book: Book, *, now_ms: int, terms: TakerTerms
 ) -> list[RestingFill]:
-    """Fills of all crossed orders of one outcome and one side against its executable book.
+    """Fills of all crossed orders of one side against the first outcome's executable book.
 
     Orders share the crossing depth by priority; what one takes the next does not get.
     """
@@ -78,7 +104,10 @@ def match_resting(
 def match_print(
     orders: Sequence[RestingOrder], *, price: int, size: int, now_ms: int, terms: TakerTerms
 ) -> list[RestingFill]:
-    """Fills by a trade the venue printed at or through the limits, up to the printed size."""
+    """Fills by a trade the venue printed at or through the limits, up to the printed size.
+
+    `price` is the first outcome's; all orders are of one side.
+    """
     fills: list[RestingFill] = []
     left = size
     for order in by_priority(orders):
@@ -114,6 +143,8 @@ def _fill_of(order: RestingOrder, takes: Levels, *, now_ms: int, terms: TakerTer
     is_taker = now_ms - order.created_ms < terms.window_ms
     walked = sum(price * part for price, part in takes)
     product = walked if is_taker else order.price * quantity
+    if order.is_mirrored:
+        product = quantity * SCALE - product
     fee = 0
     if is_taker:
         fee = taker_fee(

@@ -1,0 +1,83 @@
+"""Paying positions at their market's result, once per position and version of the result.
+
+Contract: trading-api 9. The result is the venue's (`MarketResolution`), never inferred here.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from polysim.kernel.clock import iso_text
+from polysim.kernel.money import money_text, shares_text, to_scaled
+from trading.engine.valuation import settlement_result
+from trading.events import tell_user
+from trading.selectors.unsettled import UnsettledPosition, list_unsettled_positions
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementReport:
+    """How many positions were paid, and how many wait because their user was busy."""
+
+    settled: int = 0
+    waiting: int = 0
+
+
+def settle_resolved_positions(*, now: datetime) -> SettlementReport:
+    """Settle all positions of the current building whose market has a newer result.
+
+    Each in a transaction of its own under its user's lock; safe to repeat and to interrupt.
+    """
+    settled = waiting = 0
+    for position in list_unsettled_positions():
+        answer = _settle(position, now=now)
+        if "settled" in answer:
+            settled += 1
+            _tell(position, answer["settled"], now=now)
+        elif answer["refused"] == "busy":
+            waiting += 1
+    return SettlementReport(settled, waiting)
+
+
+def _settle(position: UnsettledPosition, *, now: datetime) -> dict[str, Any]:
+    share = position.payouts[position.outcome_index]
+    request = {
+        "position_id": position.position_id,
+        "version": position.version,
+        "payout_per_share": str(share),
+        "result": _result(position, share),
+        "now": now.isoformat(),
+        "wait_ms": settings.LOCK_WAIT_MS,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT settle_position(%s::jsonb)", [json.dumps(request)])
+        answer = cursor.fetchone()[0]
+    return dict(json.loads(answer) if isinstance(answer, str) else answer)
+
+
+def _result(position: UnsettledPosition, share: Decimal) -> str:
+    return settlement_result(to_scaled(share), [to_scaled(payout) for payout in position.payouts])
+
+
+def _tell(position: UnsettledPosition, settled: dict[str, Any], *, now: datetime) -> None:
+    """The `settlement` frame of trading-api 10.2."""
+    share = position.payouts[position.outcome_index]
+    frame = {
+        "type": "settlement",
+        "position_id": position.position_id,
+        "market_id": position.condition_id,
+        "market_question": position.question,
+        "outcome": position.outcome_label,
+        "wallet_id": position.wallet_id,
+        "quantity": shares_text(Decimal(settled["quantity"])),
+        "payout": money_text(Decimal(settled["paid"])),
+        "payout_per_share": str(share),
+        "result": _result(position, share),
+        "version": position.version,
+        "settled_at": iso_text(now),
+    }
+    tell_user(user_id=position.user_id, frame=frame, now=now)
