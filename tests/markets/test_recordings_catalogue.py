@@ -1,18 +1,20 @@
 """The recorded catalogue and results of the real venue."""
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.support.venue import read_lines
 from trading.markets.catalogue_store import store_markets
-from trading.markets.models import Event, Market, MarketStats, Outcome
+from trading.markets.models import Event, Market, MarketResolution, MarketStats, Outcome
 from trading.markets.polymarket import values
 from trading.markets.polymarket.gamma import (
     GammaEvent,
@@ -21,6 +23,8 @@ from trading.markets.polymarket.gamma import (
     read_market,
     settled_payouts,
 )
+from trading.markets.polymarket.http import VenueClient
+from trading.markets.resolution import poll_resolutions
 
 pytestmark = pytest.mark.recordings
 
@@ -68,9 +72,7 @@ def test_no_open_market_of_the_sweep_is_taken_for_resolved(recordings: Path) -> 
 def test_the_whole_sweep_is_stored_in_few_queries_and_again_in_fewer(recordings: Path) -> None:
     rows = _sweep(recordings)
 
-    with CaptureQueriesContext(
-        connection,
-    ) as first:
+    with CaptureQueriesContext(connection) as first:
         report = store_markets(rows, now=NOW)
     with CaptureQueriesContext(connection) as second:
         again = store_markets(rows, now=NOW)
@@ -134,3 +136,53 @@ def test_the_292_resolved_markets_resolve_to_their_recorded_outcome(recordings: 
         (Decimal(1), Decimal(0)): 140,
         (Decimal(0), Decimal(1)): 152,
     }
+
+
+@pytest.mark.django_db
+def test_the_292_resolved_markets_are_polled_and_written_with_their_results(
+    recordings: Path, redis_client: Any
+) -> None:
+    rows = list(read_lines(recordings / RESOLVED))
+    for row in rows:
+        was_open = row["raw"] | {"closed": False, "acceptingOrders": True}
+        market, _event, _reason = read_market(was_open)
+        assert market is not None
+        store_markets([(market, None)], now=NOW)
+    client = VenueClient(transport=httpx.MockTransport(_gamma_of(rows)), repeats=0, limit=NO_LIMIT)
+
+    report = poll_resolutions(client=client, now=datetime(2026, 7, 25, 1, 0, tzinfo=UTC))
+
+    assert (report.asked, len(report.resolved), report.unanswered) == (292, 292, 0)
+    written = {
+        resolution.market.condition_id: resolution.payouts
+        for resolution in MarketResolution.objects.select_related("market")
+    }
+    assert written == {row["condition_id"]: row["outcome_prices"] for row in rows}
+    assert not Market.objects.filter(is_closed=False).exists()
+
+
+def _gamma_of(rows: list[dict[str, Any]]) -> Any:
+    """Answers `/markets` with the recorded objects and nothing else."""
+    by_condition = {row["condition_id"]: row["raw"] for row in rows}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/markets" or request.url.params.get("closed") != "true":
+            return httpx.Response(200 if request.url.path == "/markets" else 404, content=b"[]")
+        wanted = request.url.params.get_list("condition_ids")
+        shown = [by_condition[name] for name in wanted]
+        return httpx.Response(200, content=json.dumps(shown, default=str).encode())
+
+    return answer
+
+
+class _NoLimit:
+    """The recordings answer as fast as they are asked."""
+
+    def reserve_ms(self, _host: str, *, max_wait_ms: int) -> int:
+        return 0
+
+    def pause(self, _host: str, _wait_ms: int) -> None:
+        """Nobody to spare."""
+
+
+NO_LIMIT: Any = _NoLimit()
