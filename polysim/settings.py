@@ -160,6 +160,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": env_int("POLYMARKET_RESOLUTION_POLL_S", 30),
         "options": {"expires": 25},
     },
+    "forget-old-tape": {
+        "task": "trading.markets.tasks.forget_old_history",
+        "schedule": 86_400,
+        "options": {"expires": 3_600},
+    },
     "settle-resolved-markets": {
         "task": "trading.tasks.settle_resolved_markets",
         "schedule": 15,
