@@ -124,8 +124,7 @@ DECLARE
   v_fee numeric := (v_fill->>'fee')::numeric;
   v_side text := request->>'side';
   v_sign integer := CASE v_side WHEN 'BUY' THEN -1 ELSE 1 END;
-  v_position trading_position;
-  v_realized numeric;
+  v_applied record;
 BEGIN
   PERFORM post_ledger(p_wallet_id, v_side, format('fill:%s', p_fill_id), '', p_at,
     v_sign * v_notional, 0, 'TRADING');
@@ -133,16 +132,16 @@ BEGIN
     PERFORM post_ledger(p_wallet_id, 'FEE', format('fill:%s:fee', p_fill_id), '', p_at,
       -v_fee, 0, 'FEES');
   END IF;
-  SELECT applied.v_position, applied.v_realized INTO v_position, v_realized FROM apply_fill(
+  SELECT * INTO v_applied FROM apply_fill(
     p_wallet_id, (request->>'market_id')::bigint, (request->>'outcome_id')::bigint, v_side,
-    (v_fill->>'quantity')::numeric, (v_fill->>'exact_notional')::numeric, p_at, false) AS applied;
+    (v_fill->>'quantity')::numeric, (v_fill->>'exact_notional')::numeric, p_at, false);
   INSERT INTO trading_fill (id, order_id, wallet_id, market_id, outcome_id, side, price, quantity,
       notional, fee, liquidity, realized_pnl, match_key, evidence, created_at)
     VALUES (p_fill_id, p_order_id, p_wallet_id, (request->>'market_id')::bigint,
       (request->>'outcome_id')::bigint, v_side, (v_fill->>'price')::numeric,
-      (v_fill->>'quantity')::numeric, v_notional, v_fee, 'taker', v_realized, 'placed',
+      (v_fill->>'quantity')::numeric, v_notional, v_fee, 'taker', v_applied.v_realized, 'placed',
       v_fill->'evidence', p_at);
-  RETURN v_position;
+  RETURN v_applied.v_position;
 END $$;
 
 -- Puts the part that rests behind a hold: cash for a buy, shares for a sell.
