@@ -5,6 +5,7 @@ One Django start does all steps, which takes seconds off every start of Polysim.
 
 import sys
 import time
+from typing import Any
 
 
 def main(base_url: str) -> None:
@@ -13,8 +14,8 @@ def main(base_url: str) -> None:
     from django.core.management import call_command
 
     django.setup()
-    quiet = {"interactive": False, "verbosity": 0}
-    steps: list[tuple[str, list[str], dict[str, object]]] = [
+    quiet: dict[str, Any] = {"interactive": False, "verbosity": 0}
+    steps: list[tuple[str, list[str], dict[str, Any]]] = [
         ("shared tables", ["migrate_schemas"], {"shared": True, **quiet}),
         ("tables of the buildings", ["migrate_schemas"], {"tenant": True, **quiet}),
         ("demo data", ["seed_demo", "--base-url", base_url], {}),
