@@ -246,6 +246,24 @@ def test_a_market_missing_from_the_sweep_is_asked_for_by_its_condition() -> None
     assert Market.objects.get(condition_id=condition_of(2)).question == "Renamed?"
 
 
+def test_a_market_that_the_venue_does_not_know_takes_no_orders_until_it_does() -> None:
+    gamma = MadeUpGamma([gamma_event(1, [gamma_market(1), gamma_market(2)])])
+    sweep_catalogue(client=gamma.client(), now=NOW)
+
+    gamma.pages = ([gamma_event(1, [gamma_market(1)])],)
+    report = sweep_catalogue(client=gamma.client(), now=NOW)
+
+    unknown = Market.objects.get(condition_id=condition_of(2))
+    assert report.suspended == 1
+    assert not unknown.is_tradable
+    assert not unknown.is_closed
+
+    gamma.markets = {condition_of(2): gamma_market(2)}
+    again = sweep_catalogue(client=gamma.client(), now=NOW)
+    assert again.suspended == 0
+    assert Market.objects.get(condition_id=condition_of(2)).is_tradable
+
+
 def test_rows_without_tags_keep_the_category_and_the_event() -> None:
     gamma = MadeUpGamma([gamma_event(1, [gamma_market(1)])])
     sweep_catalogue(client=gamma.client(), now=NOW)

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from polysim.kernel.redis import get_redis, key
 from trading.markets.books.keys import HELD_KINDS, held_interest_key
-from trading.markets.catalogue_store import StoreReport, store_markets
+from trading.markets.catalogue_store import StoreReport, store_markets, suspend_markets
 from trading.markets.models import Market
 from trading.markets.polymarket import rest
 from trading.markets.polymarket.gamma import (
@@ -51,6 +51,7 @@ class SweepReport:
     created: int = 0
     changed: int = 0
     closed: int = 0
+    suspended: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
 
     def drop(self, reasons: dict[str, int]) -> None:
@@ -86,6 +87,7 @@ def sweep_catalogue(
         created=report.created,
         changed=report.changed,
         closed=report.closed,
+        suspended=report.suspended,
         dropped=report.dropped,
     )
     return report
@@ -171,20 +173,15 @@ def held_markets_outside(seen: Iterable[str]) -> list[str]:
     urgent = set(
         open_markets.filter(condition_id__in=wanted).values_list("condition_id", flat=True)
     )
-    last_id = _read_rotation()
-    rotation = open_markets.filter(pk__gt=last_id).order_by("pk").values_list("pk", "condition_id")
-    chosen = sorted(urgent)
-    reached = 0
-    for market_id, condition_id in rotation.iterator(chunk_size=1_000):
-        if len(chosen) - len(urgent) >= HELD_PER_SWEEP:
-            break
-        reached = market_id
-        if condition_id not in known and condition_id not in urgent:
-            chosen.append(condition_id)
-    else:
-        reached = 0
-    _write_rotation(reached)
-    return chosen
+    turn = list(
+        open_markets.filter(pk__gt=_read_rotation())
+        .exclude(condition_id__in=known | urgent)
+        .order_by("pk")
+        .values_list("pk", "condition_id")[:HELD_PER_SWEEP]
+    )
+    is_round_over = len(turn) < HELD_PER_SWEEP
+    _write_rotation(0 if is_round_over else turn[-1][0])
+    return sorted(urgent) + [condition_id for _pk, condition_id in turn]
 
 
 def held_condition_ids() -> set[str]:
@@ -222,7 +219,11 @@ def refresh_markets(
     now: datetime,
     report: SweepReport | None = None,
 ) -> list[GammaMarket]:
-    """Ask Gamma for these markets (100 per request), write them, and answer what it said."""
+    """Ask Gamma for these markets (100 per request), write them, and answer what it said.
+
+    A stored market that the venue does not know (it came from another feed) takes no more orders
+    until the venue lists it again; nothing else about it changes.
+    """
     total = report or SweepReport()
     found: list[GammaMarket] = []
     for start in range(0, len(condition_ids), rest.BATCH_SIZE):
@@ -230,6 +231,8 @@ def refresh_markets(
         rows = _fetch_markets(client, batch, report=total)
         total.add(store_markets(rows, now=now))
         found.extend(market for market, _parent in rows)
+        named = {market.condition_id for market, _parent in rows}
+        total.suspended += suspend_markets(set(batch) - named, now=now)
     total.asked_again += len(condition_ids)
     return found
 

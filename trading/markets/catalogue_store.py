@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -56,6 +56,12 @@ class StoreReport:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
 
+def lock_catalogue() -> None:
+    """One writer of the catalogue at a time, until the transaction ends: no deadlocks among them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CATALOGUE_LOCK])
+
+
 def store_markets(rows: Sequence[MarketRow], *, now: datetime) -> StoreReport:
     """Write markets with their events, outcomes and figures in one transaction.
 
@@ -67,8 +73,7 @@ def store_markets(rows: Sequence[MarketRow], *, now: datetime) -> StoreReport:
     if not unique:
         return report
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CATALOGUE_LOCK])
+        lock_catalogue()
         known = _load_markets(list(unique))
         wanted = _hold_back(list(unique.values()), known, report)
         events = _store_events([event for _market, event in wanted if event is not None], now=now)
@@ -84,6 +89,27 @@ def _tell(changed: list[str], closed: list[Market], *, now: datetime) -> None:
     if closed:
         publish_news(CLOSED, [market.condition_id for market in closed])
         market_closed.send(sender=Market, market_ids=[market.pk for market in closed], now=now)
+
+
+def suspend_markets(condition_ids: Collection[str], *, now: datetime) -> int:
+    """Take no more orders on these markets until the venue lists them again. Answers how many.
+
+    They are not closed: resting orders and positions stay as they are.
+    """
+    if not condition_ids:
+        return 0
+    accepting = Market.objects.filter(
+        condition_id__in=list(condition_ids), is_closed=False, is_accepting_orders=True
+    )
+    with transaction.atomic():
+        lock_catalogue()
+        listed = list(accepting.values_list("pk", "condition_id"))
+        Market.objects.filter(pk__in=[pk for pk, _condition_id in listed]).update(
+            is_accepting_orders=False, updated_at=now
+        )
+        names = [condition_id for _pk, condition_id in listed]
+        transaction.on_commit(lambda: publish_news(CHANGED, names))
+    return len(listed)
 
 
 def _load_markets(condition_ids: list[str]) -> dict[str, Market]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import redis
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from polysim.kernel.clock import to_milliseconds
@@ -23,7 +23,7 @@ from polysim.kernel.errors import NotFound, ValidationFailed
 from polysim.kernel.redis import get_redis, key
 from trading.markets.catalogue import held_condition_ids, refresh_markets
 from trading.markets.catalogue_news import RESOLVED, publish_news
-from trading.markets.catalogue_store import CATALOGUE_LOCK
+from trading.markets.catalogue_store import lock_catalogue
 from trading.markets.models import Market, MarketResolution, Outcome
 from trading.markets.polymarket import rest
 from trading.markets.polymarket.gamma import (
@@ -199,7 +199,7 @@ def record_result(
     for `correct_resolution`.
     """
     with transaction.atomic():
-        _lock_catalogue()
+        lock_catalogue()
         market = (
             Market.objects.select_for_update(no_key=True).filter(condition_id=condition_id).first()
         )
@@ -233,7 +233,7 @@ def correct_resolution(
     if wanted not in SETTLED_VECTORS:
         raise ValidationFailed([("payouts", "Must be 1 and 0, 0 and 1, or 0.5 and 0.5.")])
     with transaction.atomic():
-        _lock_catalogue()
+        lock_catalogue()
         market = (
             Market.objects.select_for_update(no_key=True).filter(condition_id=condition_id).first()
         )
@@ -294,12 +294,6 @@ def _write_version(
 def _tell(market_id: int, condition_id: str, *, version: int, now: datetime) -> None:
     publish_news(RESOLVED, [condition_id])
     market_resolved.send(sender=Market, market_id=market_id, version=version, now=now)
-
-
-def _lock_catalogue() -> None:
-    """The lock of every catalogue writer: a sweep and a result never cross."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CATALOGUE_LOCK])
 
 
 def _as_text(payouts: Payouts) -> list[str]:
