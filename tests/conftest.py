@@ -36,21 +36,27 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _street_between_tests() -> Iterator[None]:
-    """Every test starts and ends in `public`, with nothing remembered of other tests' firms."""
-    _forget_process_caches()
-    connection.set_schema_to_public()
+def _nothing_left_over() -> Iterator[None]:
+    """Every test starts in `public`, with an empty Valkey and nothing remembered of others."""
+    _forget()
     yield
     connection.set_schema_to_public()
-    _forget_process_caches()
+    _forget()
 
 
-def _forget_process_caches() -> None:
+def _forget() -> None:
+    """Empty this worker's Valkey and the memories of this process."""
     from django.contrib.contenttypes.models import ContentType
     from django.contrib.sites.models import Site
 
+    from polysim.kernel.redis import get_redis
+    from tenants.lookups import clear_lookups
+
+    get_redis().flushall()
+    clear_lookups()
     ContentType.objects.clear_cache()
     Site.objects.clear_cache()
+    connection.set_schema_to_public()
 
 
 def _firm(slug: str) -> Any:
@@ -111,14 +117,11 @@ def _inside(firm: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def redis_client() -> Iterator[Any]:
-    """This worker's Valkey, empty before and after the test."""
+def redis_client() -> Any:
+    """This worker's Valkey, empty at the start of each test."""
     from polysim.kernel.redis import get_redis
 
-    client = get_redis()
-    client.flushall()
-    yield client
-    client.flushall()
+    return get_redis()
 
 
 @pytest.fixture(scope="session")
