@@ -1,0 +1,1 @@
+"""The trading app's door of the public API."""

@@ -1,0 +1,186 @@
+"""`/v1/account`: balance, positions, portfolio, history, settlements (accounts-api 7.1 to 7.5)."""
+
+from typing import Any
+
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from polysim.kernel.api.fields import Flag, Moment, WholeNumber
+from polysim.kernel.api.identity import Access
+from polysim.kernel.api.paging import OFFSET_MAX, CursorField
+from polysim.kernel.api.views import ApiView, read_query
+from polysim.kernel.clock import utc_now
+from polysim.kernel.errors import ValidationFailed
+from trading.api import account_rows as rows
+from trading.selectors import (
+    get_portfolio,
+    get_trade_stats,
+    list_history,
+    list_positions,
+    list_settlements,
+)
+from wallets.api.client import WalletScopeQuery
+from wallets.selectors import ReadScope, get_api_wallet, resolve_read_scope
+
+
+class BalanceView(ApiView):
+    """Cash and worth of the API wallet (7.1)."""
+
+    access = Access.KEY_OR_USER
+
+    @extend_schema(operation_id="get_balance", responses=rows.BalanceAnswer)
+    def get(self, request: Request) -> Response:
+        wallet = get_api_wallet(user_id=self.identity.user.pk)
+        if wallet is None:
+            return Response(rows.no_balance_row())
+        portfolio = get_portfolio(wallet_ids=[wallet.pk], now=utc_now())
+        return Response(rows.balance_row(portfolio))
+
+
+class PositionsQuery(WalletScopeQuery):
+    """Filters of 7.2; a status other than OPEN and CLOSED filters nothing."""
+
+    status = serializers.CharField(required=False, max_length=40)
+    envelope = Flag(default=False)
+
+
+class PositionsView(ApiView):
+    """Positions, newest first (7.2)."""
+
+    @extend_schema(
+        operation_id="list_positions",
+        parameters=[PositionsQuery],
+        responses=PolymorphicProxySerializer(
+            component_name="Positions",
+            serializers=[rows.PositionAnswer(many=True), rows.PositionEnvelope],
+            resource_type_field_name=None,
+            many=False,
+        ),
+    )
+    def get(self, request: Request) -> Response:
+        query = read_query(request, PositionsQuery)
+        scope = self._scope(query)
+        status = query.get("status", "").upper()
+        found = list_positions(
+            wallet_ids=scope.wallet_ids,
+            now=utc_now(),
+            status=status if status in ("OPEN", "CLOSED") else None,
+        )
+        listed = [rows.position_row(position) for position in found]
+        return Response({"data": listed, "next_cursor": ""} if query["envelope"] else listed)
+
+    def _scope(self, query: dict[str, Any]) -> ReadScope:
+        return resolve_read_scope(user_id=self.identity.user.pk, value=query.get("wallet_id"))
+
+
+class PortfolioView(ApiView):
+    """Balance, open positions and how often trades won (7.3)."""
+
+    @extend_schema(
+        operation_id="get_portfolio",
+        parameters=[WalletScopeQuery],
+        responses=rows.PortfolioAnswer,
+    )
+    def get(self, request: Request) -> Response:
+        query = read_query(request, WalletScopeQuery)
+        scope = resolve_read_scope(user_id=self.identity.user.pk, value=query.get("wallet_id"))
+        now = utc_now()
+        portfolio = get_portfolio(wallet_ids=scope.wallet_ids, now=now)
+        cash_ids = [scope.cash_wallet_id] if scope.cash_wallet_id else []
+        cash = (
+            portfolio
+            if tuple(cash_ids) == scope.wallet_ids
+            else get_portfolio(wallet_ids=cash_ids, now=now)
+        )
+        stats = get_trade_stats(wallet_ids=scope.wallet_ids)
+        return Response(rows.portfolio_row(portfolio, cash, stats))
+
+
+class HistoryQuery(WalletScopeQuery):
+    """Filters of 7.4."""
+
+    market_id = serializers.CharField(required=False, max_length=256)
+    side = serializers.CharField(required=False, max_length=8)
+    limit = WholeNumber(min_value=1, max_value=200, default=50)
+    offset = WholeNumber(min_value=0, max_value=OFFSET_MAX, default=0)
+    envelope = Flag(default=False)
+
+    def validate_side(self, value: str) -> str:
+        """BUY or SELL in any case."""
+        if value.upper() not in ("BUY", "SELL"):
+            raise serializers.ValidationError("must be BUY or SELL")
+        return value.upper()
+
+
+class HistoryView(ApiView):
+    """Filled orders, newest first (7.4)."""
+
+    @extend_schema(
+        operation_id="list_history",
+        parameters=[HistoryQuery],
+        responses=PolymorphicProxySerializer(
+            component_name="History",
+            serializers=[rows.HistoryAnswer(many=True), rows.HistoryEnvelope],
+            resource_type_field_name=None,
+            many=False,
+        ),
+    )
+    def get(self, request: Request) -> Response:
+        query = read_query(request, HistoryQuery)
+        scope = resolve_read_scope(user_id=self.identity.user.pk, value=query.get("wallet_id"))
+        found = list_history(
+            wallet_ids=scope.wallet_ids,
+            condition_id=query.get("market_id"),
+            side=query.get("side"),
+            limit=query["limit"],
+            offset=query["offset"],
+        )
+        listed = [rows.history_row(order) for order in found]
+        if not query["envelope"]:
+            return Response(listed)
+        is_full = len(listed) == query["limit"]
+        next_cursor = str(query["offset"] + query["limit"]) if is_full else ""
+        return Response({"data": listed, "next_cursor": next_cursor})
+
+
+class SettlementsQuery(WalletScopeQuery):
+    """Filters of 7.5; `from` and `to` are inclusive."""
+
+    market_id = serializers.CharField(required=False, max_length=256)
+    limit = WholeNumber(min_value=1, max_value=500, default=100)
+    cursor = CursorField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`from` is a word of Python, so the two bounds are added by name."""
+        fields = super().get_fields()
+        fields["from"] = Moment(required=False)
+        fields["to"] = Moment(required=False, is_upper_bound=True)
+        return fields
+
+
+class SettlementsView(ApiView):
+    """Positions closed by a resolution (7.5)."""
+
+    @extend_schema(
+        operation_id="list_settlements",
+        parameters=[SettlementsQuery],
+        responses=rows.SettlementEnvelope,
+    )
+    def get(self, request: Request) -> Response:
+        query = read_query(request, SettlementsQuery)
+        scope = resolve_read_scope(user_id=self.identity.user.pk, value=query.get("wallet_id"))
+        settled_from, settled_to = query.get("from"), query.get("to")
+        if settled_from and settled_to and settled_from > settled_to:
+            raise ValidationFailed([("from", "must not be after `to`")])
+        found, next_cursor = list_settlements(
+            wallet_ids=scope.wallet_ids,
+            limit=query["limit"],
+            cursor=query.get("cursor"),
+            condition_id=query.get("market_id"),
+            settled_from=settled_from,
+            settled_to=settled_to,
+        )
+        listed = [rows.settlement_row(settlement) for settlement in found]
+        return Response({"data": listed, "next_cursor": next_cursor})

@@ -1,0 +1,1 @@
+"""The wallets' door of the public API."""

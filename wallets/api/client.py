@@ -1,0 +1,111 @@
+"""`/v1`: the caller and the caller's wallets (accounts-api 5.1, 6.3, 6.5).
+
+What ends a wallet's orders and positions (archive, reset) is mounted by `trading.api`.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from polysim.kernel.api.identity import READ, TRADE, Access
+from polysim.kernel.api.paging import PageQuery
+from polysim.kernel.api.views import ApiView, QuerySerializer, read_body, read_query
+from polysim.kernel.clock import utc_now
+from polysim.kernel.money import money_text
+from tenants.models import WalletKind
+from tenants.selectors import count_active_keys
+from wallets.api.rows import MeAnswer, WalletAnswer, wallet_row
+from wallets.selectors import (
+    get_api_wallet,
+    list_wallets,
+    resolve_read_scope,
+    wallets_by_id,
+)
+from wallets.services.opening import create_sandbox_wallet
+
+
+class WalletScopeQuery(QuerySerializer):
+    """`wallet_id` of accounts-api 2.5."""
+
+    wallet_id = serializers.CharField(
+        required=False, max_length=20, help_text="A wallet id, `api` (default) or `all`."
+    )
+
+
+class MeView(ApiView):
+    """Who calls (5.1)."""
+
+    access = Access.KEY_OR_USER
+
+    @extend_schema(operation_id="get_me", parameters=[WalletScopeQuery], responses=MeAnswer)
+    def get(self, request: Request) -> Response:
+        user = self.identity.user
+        wanted = read_query(request, WalletScopeQuery).get("wallet_id")
+        scope = resolve_read_scope(user_id=user.pk, value=wanted)
+        cash = sum(
+            (wallet.balance for wallet in wallets_by_id(wallet_ids=scope.wallet_ids).values()),
+            Decimal(0),
+        )
+        api_wallet = get_api_wallet(user_id=user.pk)
+        return Response(
+            {
+                "user_id": user.pk,
+                "id": user.pk,
+                "username": user.handle,
+                "email": user.email,
+                "auth_user_id": str(user.auth_user_id),
+                "balance": money_text(cash),
+                "api_balance": money_text(api_wallet.balance if api_wallet else Decimal(0)),
+                "currency": "USD",
+                "tier": self.identity.tier,
+                "permissions": sorted(self.identity.permissions) or [READ, TRADE],
+                "key_count": count_active_keys(user=user),
+            }
+        )
+
+
+class NewWallet(serializers.Serializer[Any]):
+    """A wallet to be made; only SANDBOX wallets can be."""
+
+    kind = serializers.ChoiceField(choices=[WalletKind.SANDBOX.value])
+    label = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, default=None, max_length=64
+    )
+
+
+class WalletListView(ApiView):
+    """The caller's wallets (6.3); a new sandbox (6.5)."""
+
+    access = Access.KEY_OR_USER
+
+    @extend_schema(
+        operation_id="list_wallets",
+        parameters=[PageQuery],
+        responses=WalletAnswer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        page = read_query(request, PageQuery)
+        wallets = list_wallets(
+            user_id=self.identity.user.pk, limit=page["limit"], offset=page["offset"]
+        )
+        return Response([wallet_row(wallet) for wallet in wallets])
+
+    @extend_schema(
+        operation_id="create_sandbox_wallet", request=NewWallet, responses={201: WalletAnswer}
+    )
+    def post(self, request: Request) -> Response:
+        sent = read_body(request, NewWallet)
+        user = self.identity.user
+        wallet = create_sandbox_wallet(user=user, label=sent["label"], actor=user, now=utc_now())
+        return Response(wallet_row(wallet), status=201)
+
+
+urlpatterns = [
+    path("me", MeView.as_view()),
+    path("me/wallets", WalletListView.as_view()),
+]
