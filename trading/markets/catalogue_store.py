@@ -57,7 +57,7 @@ class StoreReport:
 
 
 def lock_catalogue() -> None:
-    """One writer of the catalogue at a time, until the transaction ends: no deadlocks among them."""
+    """One writer of the catalogue at a time, until the transaction ends; they never deadlock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CATALOGUE_LOCK])
 
