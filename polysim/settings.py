@@ -179,6 +179,8 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- People -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenants.User"
+# The address is unique in any case of letters by a constraint, which the check does not know.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 SITE_ID = 1
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",

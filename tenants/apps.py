@@ -9,3 +9,6 @@ class TenantsConfig(AppConfig):
     name = "tenants"
     label = "tenants"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from tenants import news  # noqa: F401 (connects the receivers)
