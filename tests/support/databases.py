@@ -89,6 +89,9 @@ def _fill_template() -> None:
         firm.save(verbosity=0)
         host = "localhost" if is_retail else f"{slug}.localhost"
         Domain.objects.create(domain=host, tenant=firm, is_primary=True)
+        if is_retail:
+            # The name under which Django's test client asks.
+            Domain.objects.create(domain="testserver", tenant=firm, is_primary=False)
 
 
 class Baseline:
