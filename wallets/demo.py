@@ -41,12 +41,12 @@ BOT_KEY_NAME = "demo bot"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 
 
-def seed_demo(*, base_url: str, state_dir: Path, now: datetime) -> Path:
-    """Seed everything and write demo.json (mode 0600); answers its path.
+def seed_demo(*, base_url: str, path: Path, now: datetime) -> Path:
+    """Seed everything and write `path`, usually demo.json (mode 0600); answers the path.
 
-    Migrations were run before. `base_url` is the platform's address without a final slash.
+    Migrations were run before. `base_url` is the platform's address without a final slash. What
+    the file says already (passwords, keys) stays valid.
     """
-    path = state_dir / "demo.json"
     former = _read_former(path)
     address = urlsplit(base_url)
     with schema_context(get_public_schema_name()):

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 
-def main(base_url: str) -> None:
+def main(base_url: str, demo_file: str) -> None:
     """Migrate the shared schema and every building, seed the demo, collect the static files."""
     import django
     from django.core.management import call_command
@@ -18,7 +18,7 @@ def main(base_url: str) -> None:
     steps: list[tuple[str, list[str], dict[str, Any]]] = [
         ("shared tables", ["migrate_schemas"], {"shared": True, **quiet}),
         ("tables of the buildings", ["migrate_schemas"], {"tenant": True, **quiet}),
-        ("demo data", ["seed_demo", "--base-url", base_url], {}),
+        ("demo data", ["seed_demo", "--base-url", base_url, "--file-name", demo_file], {}),
         ("static files", ["collectstatic"], quiet),
     ]
     for title, command, options in steps:
@@ -28,4 +28,4 @@ def main(base_url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

@@ -39,6 +39,7 @@ PREPARE_SECONDS_MAX = 600
 STOP_SECONDS_MAX = 8
 PORT_WAIT_SECONDS_MAX = 3
 SETTLE_SECONDS = 2
+DEMO_FILE, DEMO_PENDING = "demo.json", "demo.json.pending"
 
 
 class StopRequested(BaseException):
@@ -101,6 +102,7 @@ class _Installation:
 
     def run(self) -> int:
         self._require_free_port()
+        self._withdraw_demo()
         if self.options.fresh:
             self._forget_data()
         self._start_services()
@@ -160,7 +162,7 @@ class _Installation:
             path = self.state / folder
             if path.exists():
                 shutil.rmtree(path)
-        for name in ("demo.json", "demo.json.pending", "secrets.json"):
+        for name in (DEMO_PENDING, "secrets.json"):
             (self.state / name).unlink(missing_ok=True)
         make_state_directory(self.state)
 
@@ -187,13 +189,8 @@ class _Installation:
 
     def _prepare(self) -> None:
         """Migrations, demo data and static files, in one helper process."""
-        demo, pending = self.state / "demo.json", self.state / "demo.json.pending"
-        if pending.exists():  # the former start ended before it was ready
-            pending.replace(demo)
         self._say("Preparing the database ...")
-        self._run_helper("prepare", [self.base_url], PREPARE_SECONDS_MAX)
-        if demo.exists():
-            demo.replace(pending)  # it tells that Polysim is ready, so it waits until then
+        self._run_helper("prepare", [self.base_url, DEMO_PENDING], PREPARE_SECONDS_MAX)
 
     def _run_helper(self, module: str, arguments: list[str], seconds_max: float) -> None:
         helper = self._start_helper(module, arguments)
@@ -261,10 +258,14 @@ class _Installation:
         except (OSError, ValueError):
             return False
 
+    def _withdraw_demo(self) -> None:
+        """demo.json tells that Polysim is ready, so it waits under another name until then."""
+        demo = self.state / DEMO_FILE
+        if demo.exists():
+            demo.replace(self.state / DEMO_PENDING)
+
     def _publish_demo(self) -> None:
-        pending = self.state / "demo.json.pending"
-        if pending.exists():
-            pending.replace(self.state / "demo.json")
+        (self.state / DEMO_PENDING).replace(self.state / DEMO_FILE)
 
     def _announce(self, feed: Feed) -> None:
         self._say(f"Polysim is ready after {time.monotonic() - self.started_at:.1f} s.")
@@ -290,7 +291,7 @@ class _Installation:
     def _print_demo(self) -> None:
         """Logins go to the terminal only, not into the log."""
         try:
-            demo = json.loads((self.state / "demo.json").read_text())
+            demo = json.loads((self.state / DEMO_FILE).read_text())
         except (OSError, json.JSONDecodeError):
             return
         firms = demo.get("firms", [])
@@ -298,7 +299,7 @@ class _Installation:
         for role in ("trader", "admin"):
             login = demo.get(role) or {}
             lines.append(f"  {role:<8} {login.get('email')}  password {login.get('password')}")
-        lines.append(f"  All demo logins and keys: {self.state / 'demo.json'}")
+        lines.append(f"  All demo logins and keys: {self.state / DEMO_FILE}")
         with contextlib.suppress(OSError):
             print("\n".join(lines), flush=True)
 

@@ -17,9 +17,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--base-url", default=settings.BASE_URL)
+        parser.add_argument("--file-name", default="demo.json", help="within the state folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = seed_demo(
-            base_url=options["base_url"].rstrip("/"), state_dir=settings.STATE_DIR, now=utc_now()
+            base_url=options["base_url"].rstrip("/"),
+            path=settings.STATE_DIR / options["file_name"],
+            now=utc_now(),
         )
         self.stdout.write(f"Demo people are in {path}.")
