@@ -232,7 +232,7 @@ class _Installation:
                 missing = "a price tick" if page_answered else "a page"
                 self._fail_waiting(missing)
             page_answered = page_answered or self._page_answers()
-            time.sleep(0.1)
+            time.sleep(0.25)
         self._require_success(probe)
 
     def _fail_for(self, process: Process) -> None:
