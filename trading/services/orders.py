@@ -1,0 +1,195 @@
+"""Placing orders (trading-api 4.1, 7, 8, 9).
+
+The write path: validate, read the live book, match, take the depth, one statement, publish. The
+database is asked once; what it refuses gives the depth back. Contract order of refusals: schema,
+idempotency, user lock, wallet, market, rules, halt, shares and cash, matching.
+"""
+
+import logging
+import time
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from polysim.kernel.errors import PolysimError, ServiceUnavailable
+from polysim.kernel.tenancy import require_building
+from trading.markets.books import LiveMarket, add_held_interest, give_back_depth, take_depth
+from trading.services.market_terms import (
+    MarketTerms,
+    OutcomeTerms,
+    forget_market_terms,
+    get_market_terms,
+)
+from trading.services.order_checks import find_refusal
+from trading.services.order_events import publish_placed
+from trading.services.order_matching import Matched, match_command, read_fresh_market
+from trading.services.order_request import Caller, PlaceOrder
+from trading.services.order_statement import order_request, refused_request
+from trading.services.refusals import ServerBusy, refusal_of
+from trading.services.statements import call_repeatable
+
+logger = logging.getLogger(__name__)
+
+# Others may take the same depth between reading and taking it.
+TAKE_TRIES_MAX = 12
+# A repeat of a request that is still being written meets a book without the depth that the first
+# one has just taken: it looks a second time before it is told that nothing fills.
+SECOND_LOOK_S = 0.05
+# Waiting longer than this for the user's lock, the order reads the book again (7.2).
+REMATCH_AFTER_MS = 250
+NEVER_MS = 2_000_000_000
+
+
+def place_order(*, command: PlaceOrder, caller: Caller, now: datetime) -> dict[str, Any]:
+    """Place one order in the current building and answer the body of trading-api 4.1.
+
+    It is committed when this returns; inside a transaction of the caller, with that. Raises one
+    of `trading.services.refusals` and then has moved nothing.
+    """
+    schema = require_building()
+    terms, live, refusal = _validate(command, now=now)
+    key = command.key or f"auto:{uuid.uuid4().hex}"
+    if refusal is not None:
+        return _send_refused(command, caller, refusal=refusal, key=key, now=now)
+    assert terms is not None
+    assert live is not None
+    outcome = terms.find_outcome(command.outcome)
+    assert outcome is not None, "the label was checked before"
+    answer = _match_and_send(command, caller, terms, outcome, live, key=key, now=now)
+    if not answer["is_replay"]:
+        _announce(answer, caller=caller, schema=schema, now=now)
+    return answer
+
+
+def _match_and_send(
+    command: PlaceOrder,
+    caller: Caller,
+    terms: MarketTerms,
+    outcome: OutcomeTerms,
+    live: LiveMarket,
+    *,
+    key: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Match, take, write; again with the newest book after a long wait for the user's lock."""
+    deadline = time.monotonic() + settings.LOCK_WAIT_MS / 1000
+    rematch_after_ms = REMATCH_AFTER_MS
+    may_look_again = command.key is not None
+    while True:
+        matched = _match_and_take(command, terms, outcome, live, now=now)
+        request = order_request(command, caller, terms, outcome, matched, key=key, now=now)
+        left_ms = int((deadline - time.monotonic()) * 1000)
+        request["wait_ms"] = max(left_ms, 1)
+        request["rematch_after_ms"] = rematch_after_ms
+        sent = _send(command, matched, request)
+        if "answer" in sent:
+            answer: dict[str, Any] = sent["answer"]
+            return answer
+        code = sent.get("refused")
+        is_depth_taken = code == "BY_MATCHING" and bool(matched.live.taken)
+        if code is not None and not (is_depth_taken and may_look_again):
+            raise _refusal(code, matched, now=now)
+        if code is not None:
+            may_look_again = False
+            time.sleep(SECOND_LOOK_S)
+        rematch_after_ms = NEVER_MS
+        live = read_fresh_market(terms.condition_id, now=now)
+
+
+def _validate(
+    command: PlaceOrder, *, now: datetime
+) -> tuple[MarketTerms | None, LiveMarket | None, str | None]:
+    terms = get_market_terms(command.market_id)
+    live: LiveMarket | None = None
+    if terms is not None and terms.is_open:
+        try:
+            live = read_fresh_market(terms.condition_id, now=now)
+        except ServiceUnavailable:
+            # The rows may know the order already; only a new one is refused for it.
+            logger.warning("An order meets no live prices: Valkey does not answer.")
+    return terms, live, find_refusal(command, terms, live, now=now)
+
+
+def _match_and_take(
+    command: PlaceOrder,
+    terms: MarketTerms,
+    outcome: OutcomeTerms,
+    live: LiveMarket,
+    *,
+    now: datetime,
+) -> Matched:
+    """Match against the newest book until the levels wanted could be taken."""
+    for _ in range(TAKE_TRIES_MAX):
+        matched = match_command(command, terms, outcome, live, now=now)
+        if matched.refusal is not None or not matched.takes:
+            return matched
+        if take_depth(live, matched.takes):
+            return matched
+        live = read_fresh_market(terms.condition_id, now=now)
+    raise ServerBusy()
+
+
+def _send_refused(
+    command: PlaceOrder, caller: Caller, *, refusal: str, key: str, now: datetime
+) -> dict[str, Any]:
+    """Idempotency and wallet speak before the rule that was broken."""
+    request = refused_request(command, caller, refusal=refusal, key=key, now=now)
+    request["rematch_after_ms"] = NEVER_MS
+    sent = call_repeatable("place_order", request, has_client_key=command.key is not None)
+    if "answer" in sent:
+        replayed: dict[str, Any] = sent["answer"]
+        return replayed
+    code = sent["refused"]
+    raise refusal_of(refusal if code == "BY_VALIDATION" else code, now=now)
+
+
+def _send(command: PlaceOrder, matched: Matched, request: dict[str, Any]) -> dict[str, Any]:
+    """What the function answered; depth that was taken for nothing is given back.
+
+    Where the outcome stays unknown it is not: offering the same shares twice would be worse than
+    hiding them until the level's next update.
+    """
+    taken = matched.takes if matched.refusal is None else {}
+    try:
+        sent = call_repeatable("place_order", request, has_client_key=command.key is not None)
+    except ServerBusy:
+        _give_back(matched.live, taken)
+        raise
+    if "answer" not in sent or sent["answer"]["is_replay"]:
+        _give_back(matched.live, taken)
+    return sent
+
+
+def _refusal(code: str, matched: Matched, *, now: datetime) -> PolysimError:
+    if code == "MARKET_CLOSED":
+        forget_market_terms(matched.live.condition_id)
+    if code == "BY_MATCHING":
+        assert matched.refusal is not None
+        code = matched.refusal
+    return refusal_of(code, now=now)
+
+
+def _give_back(live: LiveMarket, taken: dict[str, int]) -> None:
+    try:
+        give_back_depth(live.condition_id, taken)
+    except ServiceUnavailable:
+        logger.warning("Depth of %s stays taken until its next update.", live.condition_id)
+
+
+def _announce(answer: dict[str, Any], *, caller: Caller, schema: str, now: datetime) -> None:
+    """After commit: sockets, matcher, and the feed's interest in the market."""
+    kind = "orders" if answer["status"] == "PENDING" else "positions"
+
+    def publish() -> None:
+        publish_placed(answer, user_id=caller.user_id, schema=schema, now=now)
+        if answer["status"] == "CANCELLED":
+            return
+        try:
+            add_held_interest(kind, [answer["market_id"]])
+        except ServiceUnavailable:
+            logger.warning("The feed was not told of interest in %s.", answer["market_id"])
+
+    transaction.on_commit(publish)
