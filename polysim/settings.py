@@ -147,7 +147,6 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TASK_ROUTES = {
     "trading.markets.*": {"queue": "feed"},
-    "tenants.tasks.send_*": {"queue": "mail"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep-catalogue": {
@@ -169,6 +168,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "trading.tasks.settle_resolved_markets",
         "schedule": 15,
         "options": {"expires": 14},
+    },
+    "sweep-identities": {
+        "task": "tenants.tasks.sweep_identities",
+        "schedule": 3600,
+        "options": {"expires": 3500},
     },
     "record-equity": {
         "task": "trading.tasks.record_equity_points",

@@ -42,6 +42,12 @@ from tenants.services import (
 from tenants.services.users import forget_identities
 
 
+def actor_of(request: HttpRequest) -> User:
+    """The administrator who acts."""
+    actor: Any = request.user
+    return actor
+
+
 class ApiKeyInline(ReadOnlyInline):
     """A user's keys, without anything secret."""
 
@@ -84,11 +90,11 @@ class UserAdmin(PlatformModelAdmin):
         if "plan" in after:
             plan = after.pop("plan")
             before.pop("plan")
-            change_plan(user=obj, plan=plan, actor=request.user, now=now)
+            change_plan(user=obj, plan=plan, actor=actor_of(request), now=now)
         if after:
             obj.save(update_fields=list(after))
             write_audit(
-                actor=request.user,
+                actor=actor_of(request),
                 action="user.changed",
                 subject=obj,
                 now=now,
@@ -101,13 +107,13 @@ class UserAdmin(PlatformModelAdmin):
     @admin.action(description="Deactivate: end sessions, keys and roles")
     def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
-            deactivate_user(user=user, actor=request.user, now=utc_now())
+            deactivate_user(user=user, actor=actor_of(request), now=utc_now())
         messages.success(request, "Deactivated.")
 
     @admin.action(description="Anonymise: deactivate and remove name and e-mail")
     def anonymise(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
-            anonymise_user(user=user, actor=request.user, now=utc_now())
+            anonymise_user(user=user, actor=actor_of(request), now=utc_now())
         messages.success(request, "Anonymised.")
 
 
@@ -175,7 +181,7 @@ class FirmAdmin(PlatformModelAdmin):
         form = CreateFirmForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                firm = create_firm(**form.cleaned_data, actor=request.user, now=utc_now())
+                firm = create_firm(**form.cleaned_data, actor=actor_of(request), now=utc_now())
             except PolysimError as error:
                 _add_refusal(form, error)
             else:
@@ -195,7 +201,7 @@ class FirmAdmin(PlatformModelAdmin):
         with schema_context(get_public_schema_name()):
             obj.save()
             write_audit(
-                actor=request.user,
+                actor=actor_of(request),
                 action="firm.changed",
                 subject=obj,
                 now=utc_now(),
@@ -235,14 +241,14 @@ class StaffMembershipAdmin(PlatformModelAdmin):
         self, request: HttpRequest, obj: StaffMembership, form: Any, change: bool
     ) -> None:
         granted = grant_role(
-            user=obj.user, firm=obj.firm, role=obj.role, actor=request.user, now=utc_now()
+            user=obj.user, firm=obj.firm, role=obj.role, actor=actor_of(request), now=utc_now()
         )
         obj.pk = granted.pk
 
     @admin.action(description="End the membership")
     def revoke(self, request: HttpRequest, queryset: QuerySet[StaffMembership]) -> None:
         for membership in queryset.filter(is_active=True):
-            revoke_role(membership=membership, actor=request.user, now=utc_now())
+            revoke_role(membership=membership, actor=actor_of(request), now=utc_now())
         messages.success(request, "Ended.")
 
 
@@ -261,7 +267,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     @admin.action(description="Revoke for good")
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset.filter(is_active=True).select_related("user"):
-            revoke_api_key(user=key.user, key_id=key.pk, actor=request.user, now=utc_now())
+            revoke_api_key(user=key.user, key_id=key.pk, actor=actor_of(request), now=utc_now())
         messages.success(request, "Revoked.")
 
 

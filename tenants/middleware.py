@@ -5,10 +5,11 @@ A host that belongs to nobody answers 404.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import connection
+from django.db import connection as django_connection
 from django.http import HttpRequest
 from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
@@ -21,6 +22,8 @@ from tenants.credentials import read_sent_key
 from tenants.lookups import find_firm_by_host, get_retail_firm
 from tenants.models import Firm, FirmKind
 
+# django-tenants' wrapper, which knows buildings.
+connection: Any = django_connection
 # Asked by orchestrators, by any name, and also while the database is down.
 HEALTH_PREFIX = "/v1/health"
 

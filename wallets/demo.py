@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.db import transaction
@@ -130,7 +131,9 @@ def _ensure_firm(
     owner = find_user_by_email(email) or register_user(email=email, password=None, now=now)
     if not owner.memberships.filter(firm=firm, is_active=True).exists():
         grant_role(user=owner, firm=firm, role=StaffRole.ADMIN, actor=None, now=now)
-    of_firm = next((row for row in former.get("firms") or [] if row.get("slug") == slug), {})
+    of_firm: dict[str, Any] = next(
+        (row for row in former.get("firms") or [] if row.get("slug") == slug), {}
+    )
     return {
         "slug": slug,
         "name": firm.name,
@@ -181,7 +184,7 @@ def _ensure_password(user: User, former: Any) -> dict[str, str]:
     password = secrets.token_urlsafe(15)
     user.set_password(password)
     user.save(update_fields=["password"])
-    user.emailaddress_set.filter(email=user.email).update(verified=True)
+    EmailAddress.objects.filter(user=user, email=user.email).update(verified=True)
     return {"email": user.email, "password": password}
 
 

@@ -5,7 +5,7 @@ Inside the engine, the feed and Valkey all three are integers scaled by 10**6 (`
 half up and away from zero unless its name says otherwise. Contract: trading-api 0, stack 9.
 """
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow
 
 SCALE = 1_000_000
 CENT = 10_000
@@ -13,9 +13,15 @@ CENT = 10_000
 SCALE_SQUARED = SCALE * SCALE
 
 _SCALE_DECIMAL = Decimal(SCALE)
+# Added to a rounded number it turns minus zero into zero.
+_ZERO = Decimal(0)
 _CENTS = Decimal("0.01")
 _FOUR_PLACES = Decimal("0.0001")
 _SIX_PLACES = Decimal("0.000001")
+# Beyond so many digits before the point a number is no price, share count or sum of money.
+_MAGNITUDE_MAX = 30
+# Python's usual 28 digits would round silently; here a digit too many is an error.
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class NotExact(ValueError):
@@ -26,9 +32,12 @@ def to_scaled(number: Decimal | int) -> int:
     """Scale a Decimal by 10**6; raises NotExact when digits would be lost."""
     if isinstance(number, int):
         return number * SCALE
-    if not number.is_finite():
+    if not number.is_finite() or number.adjusted() > _MAGNITUDE_MAX:
         raise NotExact(str(number))
-    scaled = number * _SCALE_DECIMAL
+    try:
+        scaled = _EXACT.multiply(number, _SCALE_DECIMAL)
+    except Inexact:
+        raise NotExact(str(number)) from None
     whole = int(scaled)
     if whole != scaled:
         raise NotExact(str(number))
@@ -90,12 +99,12 @@ def parse_decimal(value: object) -> Decimal:
 
 def money_text(amount: Decimal | None) -> str | None:
     """Money with two decimals, half up: "9993.30"."""
-    return None if amount is None else f"{cents(amount):.2f}"
+    return None if amount is None else f"{cents(amount) + _ZERO:.2f}"
 
 
 def four_places_text(number: Decimal | None) -> str | None:
     """Prices and shares of order answers: four decimals, half up: "0.6540"."""
-    return None if number is None else f"{number.quantize(_FOUR_PLACES, ROUND_HALF_UP):.4f}"
+    return None if number is None else _four_places(number)
 
 
 def price_text(price: Decimal | None) -> str | None:
@@ -108,10 +117,14 @@ def shares_text(quantity: Decimal | None) -> str | None:
     return _trimmed(quantity, least=1)
 
 
+def _four_places(number: Decimal) -> str:
+    return f"{number.quantize(_FOUR_PLACES, ROUND_HALF_UP) + _ZERO:.4f}"
+
+
 def _trimmed(number: Decimal | None, *, least: int) -> str | None:
     if number is None:
         return None
-    text = f"{number.quantize(_FOUR_PLACES, ROUND_HALF_UP):.4f}"
+    text = _four_places(number)
     spare = 4 - least
     zeros = len(text) - len(text.rstrip("0"))
     return text[: len(text) - min(zeros, spare)] if zeros and spare else text

@@ -3,6 +3,7 @@
 from tenants.models.audit import IdentityAuditEntry
 from tenants.models.directory import AccountDirectoryEntry, WalletKind
 from tenants.models.firms import Domain, Firm, FirmKind, StaffMembership, StaffRole
+from tenants.models.idempotency import IdempotencyRecord
 from tenants.models.keys import ApiKey
 from tenants.models.users import Plan, User
 
@@ -12,6 +13,7 @@ __all__ = [
     "Domain",
     "Firm",
     "FirmKind",
+    "IdempotencyRecord",
     "IdentityAuditEntry",
     "Plan",
     "StaffMembership",

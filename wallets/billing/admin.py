@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from polysim.kernel.clock import utc_now
+from tenants.admin import actor_of
 from tenants.admin_site import PlatformModelAdmin, platform_admin
 from tenants.services import write_audit
 from wallets.billing.models import PlanTerms
@@ -33,7 +34,7 @@ class PlanTermsAdmin(PlatformModelAdmin):
     def save_model(self, request: HttpRequest, obj: PlanTerms, form: Any, change: bool) -> None:
         obj.save()
         write_audit(
-            actor=request.user,
+            actor=actor_of(request),
             action="plan.changed",
             subject=obj,
             now=utc_now(),

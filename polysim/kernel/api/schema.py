@@ -1,6 +1,6 @@
 """The OpenAPI document's view of an endpoint: credentials and the error envelope, added for all."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 
@@ -41,7 +41,9 @@ class ApiSchema(AutoSchema):
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/v1/").split("/")[0].split("-")[0] or "v1"]
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(
+        self, direction: Literal["request", "response"] = "response"
+    ) -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         bodies["default"] = {
             "description": "A refusal, with its code in X-Polysim-Code.",

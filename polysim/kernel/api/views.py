@@ -62,14 +62,15 @@ class ApiView(APIView):
     scopes: ClassVar[Mapping[str, str]] = {}
     is_metered: ClassVar[bool] = True
     metadata_class = None
-    throttle_classes: ClassVar[list[Any]] = []
+    throttle_classes = []
     content_negotiation_class = JsonOnly
     schema = ApiSchema()
 
     @property
     def identity(self) -> Identity:
         """Who calls."""
-        identity: Identity = self.request.auth
+        caller: Any = self.request.auth
+        identity: Identity = caller
         return identity
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -78,7 +79,7 @@ class ApiView(APIView):
         neg = self.perform_content_negotiation(request)
         request.accepted_renderer, request.accepted_media_type = neg
         self.perform_authentication(request)
-        identity: Identity = request.auth
+        identity = self.identity
         if self.is_metered and not self._count(request, identity):
             # A credential died somewhere since this process read it: look again.
             identity = self._identify_again(request)
@@ -102,16 +103,17 @@ class ApiView(APIView):
         )
         if meter is None:
             return True
-        request._request.api_headers.update(meter.headers())
+        http: Any = request._request
+        http.api_headers.update(meter.headers())
         if not meter.is_allowed:
             raise RateLimitExceeded(retry_after_s=meter.retry_after_s, window=meter.full_window)
         is_current: bool = import_string(settings.IDENTITY_VERSION_CHECK)(meter.identity_version)
         return is_current
 
     def _identify_again(self, request: Request) -> Identity:
-        request._authenticate()
-        identity: Identity = request.auth
-        return identity
+        again: Any = request
+        again._authenticate()
+        return self.identity
 
 
 def get_limits(identity: Identity) -> tuple[int, int]:

@@ -175,7 +175,7 @@ def read_books(outcomes: Sequence[Outcome]) -> dict[str, tuple[LiveMarket, Book]
 
 def read_items(request: Request, *, with_side: bool = False) -> list[dict[str, str]]:
     """`[{"token_id", "side"?}]` or `{"items": [...]}`, at most 500, in Polymarket's words."""
-    items = request.data
+    items: Any = request.data
     if isinstance(items, dict):
         items = items.get("items")
     if not isinstance(items, list):

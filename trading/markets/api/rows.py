@@ -157,7 +157,7 @@ def book_object(
         bids=bids,
         asks=asks,
         min_order_size=plain_text(market.min_order_size),
-        tick_size=plain_text(market.tick_size),
+        tick_size=plain_text(market.tick_size) or "",
         neg_risk=market.is_neg_risk,
         last_trade_price="" if last_trade is None else level_text(last_trade),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -46,6 +47,7 @@ def list_candles(
     limit: int = BUCKETS_MAX,
 ) -> list[CandleRow]:
     """Candles of `start` <= minute < `end`, ascending; the newest `limit` when there are more."""
+    parameters: list[Any] = [bucket, ORIGIN, outcome_id, start, end, min(limit, BUCKETS_MAX)]
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, [bucket, ORIGIN, outcome_id, start, end, min(limit, BUCKETS_MAX)])
+        cursor.execute(_SQL, parameters)
         return [CandleRow(*row) for row in cursor.fetchall()]
