@@ -9,8 +9,10 @@ from polysim.bootstrap.paths import PROJECT_DIRECTORY
 from polysim.bootstrap.processes import Process
 
 QUEUES = "feed,default,mail,evaluator,payouts"
-# Fewer malloc arenas keep threads from spreading memory that is hardly used.
-LOW_MEMORY = {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
+# Fewer malloc arenas keep threads from spreading memory that is hardly used. The checks ran when
+# the installation was prepared; running them again would load every page into every process.
+LOW_MEMORY = {"MALLOC_ARENA_MAX": "2", "CELERY_SKIP_CHECKS": "1", "PYTHONUNBUFFERED": "1"}
+SKIP_CHECKS = "--skip-checks"
 
 
 def application_processes(
@@ -22,12 +24,12 @@ def application_processes(
     celery = [python, "-m", "celery", "-A", "polysim.celery"]
     commands: dict[str, Sequence[str]] = {}
     if feed.venue_port is not None:
-        venue = ["run_venue", "--port", str(feed.venue_port), "--mode", feed.mode]
+        venue = ["run_venue", "--port", str(feed.venue_port), "--mode", feed.mode, SKIP_CHECKS]
         commands["run_venue"] = [*manage, *venue]
     commands["web"] = [python, "-m", "polysim.serving", "--port", str(port)]
     if feed.mode != "off":
-        commands["stream_prices"] = [*manage, "stream_prices"]
-    commands["match_orders"] = [*manage, "match_orders"]
+        commands["stream_prices"] = [*manage, "stream_prices", SKIP_CHECKS]
+    commands["match_orders"] = [*manage, "match_orders", SKIP_CHECKS]
     # Threads: no child processes of its own, and one copy of the code in memory.
     worker = ["worker", "--pool", "threads", "--concurrency", "4", "--queues", QUEUES]
     worker += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]

@@ -16,6 +16,7 @@ def main(base_url: str, demo_file: str) -> None:
     django.setup()
     quiet: dict[str, Any] = {"interactive": False, "verbosity": 0}
     steps: list[tuple[str, list[str], dict[str, Any]]] = [
+        ("settings", ["check"], {}),
         ("shared tables", ["migrate_schemas"], {"shared": True, **quiet}),
         ("tables of the buildings", ["migrate_schemas"], {"tenant": True, **quiet}),
         ("demo data", ["seed_demo", "--base-url", base_url, "--file-name", demo_file], {}),
