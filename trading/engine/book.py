@@ -41,15 +41,26 @@ def executable_book(merged: Book, taken: Mapping[str, int], outcome_index: int) 
     """The merged book of an outcome without what was taken; emptied levels are gone."""
     if not taken:
         return merged
+    depleted = {ASK: dict[int, int](), BID: dict[int, int]()}
+    for name, quantity in taken.items():
+        side, price = _read_key(name, outcome_index)
+        depleted[side][price] = quantity
     return Book(
-        bids=_deplete(merged.bids, taken, outcome_index, BID),
-        asks=_deplete(merged.asks, taken, outcome_index, ASK),
+        bids=_deplete(merged.bids, depleted[BID]),
+        asks=_deplete(merged.asks, depleted[ASK]),
     )
 
 
-def _deplete(levels: Levels, taken: Mapping[str, int], outcome_index: int, side: str) -> Levels:
-    left = (
-        (price, size - taken.get(depletion_key(outcome_index, side, price), 0))
-        for price, size in levels
-    )
-    return tuple((price, size) for price, size in left if size > 0)
+def _read_key(name: str, outcome_index: int) -> tuple[str, int]:
+    """Side and price of a depletion key in the coordinates of an outcome."""
+    side, price = name[0], int(name[2:])
+    if outcome_index == 0:
+        return side, price
+    return BID if side == ASK else ASK, SCALE - price
+
+
+def _deplete(levels: Levels, taken: Mapping[int, int]) -> Levels:
+    if not taken:
+        return levels
+    left = [(price, size - taken.get(price, 0)) for price, size in levels]
+    return tuple([level for level in left if level[1] > 0])

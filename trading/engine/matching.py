@@ -14,11 +14,12 @@ from polysim.kernel.money import (
     product_to_cents_up,
 )
 from trading.engine.fees import taker_fee
-from trading.markets.pricing import Book, Levels, midpoint, spread
+from trading.markets.pricing import Book, Levels
 
 # A FOK is whole when at most one share is missing (trading-api 7.2).
 SHORTFALL_ABSORBED_MAX = SCALE
-# Share quantum 0.0001 (trading-api 0).
+# Share quantum 0.0001 (trading-api 0). Levels of the venue may be finer; fills are not, or a
+# position would keep dust that no order can name.
 SHARE_QUANTUM = 100
 HIGH_SLIPPAGE_BPS = 500
 # A relative band alone would shut markets of a few cents, where one tick is over 15 %: prices
@@ -35,9 +36,11 @@ REJECTED = "rejected"
 class MatchRequest:
     """One order against one executable book.
 
-    Exactly one of `quantity` (shares) and `amount` (dollars, market buys) is set. `price` is the
-    limit, or the worst price of a market order. `price_band` is the tolerance of trading-api 7.4
-    in millionths (0.15 is 150_000), 0 switches the guard off.
+    Exactly one of `quantity` (shares, multiples of 0.0001) and `amount` (whole cents, market buys)
+    is set. `price` is the limit, or the worst price of a market order. `book` is what may still be
+    taken, `displayed_book` what the venue shows (None: the same); it decides post-only, the spread
+    and whether a FOK is bigger than the whole book. `price_band` is the tolerance of trading-api
+    7.4 in millionths (0.15 is 150_000), 0 switches the guard off.
     """
 
     side: str
@@ -52,11 +55,27 @@ class MatchRequest:
     price_band: int = 0
     fee_rate: int = 0
     fee_exponent: int = 1
+    displayed_book: Book | None = None
 
     @property
     def is_immediate(self) -> bool:
         """Decided inside the request; never rests."""
         return self.time_in_force in ("FOK", "FAK", "IOC")
+
+    @property
+    def levels(self) -> Levels:
+        """The side of the executable book that this order takes from."""
+        return self.book.asks if self.side == "BUY" else self.book.bids
+
+    @property
+    def shown_levels(self) -> Levels:
+        """The same side as the venue shows it."""
+        shown = self.displayed_book or self.book
+        return shown.asks if self.side == "BUY" else shown.bids
+
+    def accepts(self, price: int) -> bool:
+        """Whether `price` is no worse than the order's own."""
+        return price <= self.price if self.side == "BUY" else price >= self.price
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +86,7 @@ class MatchResult:
     above 0), killed (limit FOK/FAK without a fill) or rejected (`reject_code` names the reason).
     `takes` are the (price, quantity) pairs removed from the book; for a FOK whose shortfall was
     absorbed they add up to less than `filled_quantity`. `hold` is for the resting rest of a buy.
+    Slippage is measured against the displayed price, impact against the best level walked.
     """
 
     status: str
@@ -94,148 +114,178 @@ class MatchResult:
         return self.notional_product, self.filled_quantity * SCALE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Walk:
-    takes: Levels
+    """Levels taken so far, best first, their shares and their exact price * shares."""
+
+    takes: list[tuple[int, int]]
     quantity: int
     product: int
 
+    def floor_to_quantum(self) -> None:
+        """Give back from the worst levels what is finer than the share quantum."""
+        excess = self.quantity % SHARE_QUANTUM
+        self.quantity -= excess
+        while excess:
+            price, size = self.takes.pop()
+            part = min(size, excess)
+            excess -= part
+            self.product -= price * part
+            if part < size:
+                self.takes.append((price, size - part))
+
 
 def match_order(request: MatchRequest) -> MatchResult:
-    """Decide an order against the book; never raises for what a market can look like."""
-    levels = request.book.asks if request.side == "BUY" else request.book.bids
-    usable = _within_price(levels, request)
-    if request.is_post_only and usable:
+    """Decide an order against the book; never raises for what a market can look like.
+
+    A market order that finds the side empty is NO_EXECUTABLE_DEPTH. So is one whose VWAP (the
+    price of tier 1 of trading-api 7.4, `book_walk`) lies outside the band around the displayed
+    price; a limit FOK or FAK is killed there. Limit orders that may rest are not guarded: what
+    did not cross now would be filled by the next look at the same book.
+    """
+    if request.is_post_only and _is_marketable(request):
         return _rejected(request, "INVALID_POST_ONLY_ORDER")
-    if not request.is_immediate:
-        return _match_resting_kind(request, usable)
-    if not levels and request.kind == "market":
-        return _rejected(request, "NO_EXECUTABLE_DEPTH")
-    if _breaks_band(request, usable):
-        return _rejected(request, "NO_EXECUTABLE_DEPTH")
     if request.amount is not None:
-        return _match_amount(request, usable)
-    return _match_quantity(request, levels, usable)
+        return _match_amount(request, request.amount)
+    walk = _walk_quantity(request, request.quantity or 0)
+    if not request.is_immediate:
+        return _match_resting_kind(request, walk)
+    if request.time_in_force == "FOK":
+        return _match_fok(request, walk)
+    walk.floor_to_quantum()
+    if not walk.quantity:
+        return _unfilled(request, "FOK_ORDER_NOT_FILLED_ERROR")
+    return _filled(request, walk, filled=walk.quantity, requested=request.quantity or 0)
 
 
-def _within_price(levels: Levels, request: MatchRequest) -> Levels:
-    if request.side == "BUY":
-        return tuple(level for level in levels if level[0] <= request.price)
-    return tuple(level for level in levels if level[0] >= request.price)
-
-
-def _breaks_band(request: MatchRequest, usable: Levels) -> bool:
-    """Whether the walk starts outside the band around the displayed price (7.4, tier 1)."""
+def price_breaks_band(request: MatchRequest, product: int, quantity: int) -> bool:
+    """Whether the price product / quantity lies outside the band of trading-api 7.4."""
     center = request.displayed_price
-    if not usable or not center or not request.price_band:
+    if not center or not request.price_band:
         return False
-    distance = abs(usable[0][0] - center)
-    return distance > BAND_LEAST and distance * SCALE > center * request.price_band
+    distance = abs(product - center * quantity)
+    is_near = distance <= BAND_LEAST * quantity
+    return not is_near and distance * SCALE > center * request.price_band * quantity
 
 
-def _walk(levels: Levels, quantity: int) -> _Walk:
+def _is_marketable(request: MatchRequest) -> bool:
+    levels = request.shown_levels
+    return bool(levels) and request.accepts(levels[0][0])
+
+
+def _walk_quantity(request: MatchRequest, quantity: int) -> _Walk:
+    limit, is_buy = request.price, request.side == "BUY"
     takes: list[tuple[int, int]] = []
     left = quantity
     product = 0
-    for price, size in levels:
-        if left <= 0:
+    for level in request.levels:
+        price, size = level
+        if price > limit if is_buy else price < limit:
             break
-        part = min(left, size)
-        takes.append((price, part))
-        product += price * part
-        left -= part
-    return _Walk(tuple(takes), quantity - left, product)
+        if size >= left:
+            takes.append((price, left))
+            return _Walk(takes, quantity, product + price * left)
+        takes.append(level)
+        product += price * size
+        left -= size
+    return _Walk(takes, quantity - left, product)
 
 
-def _match_quantity(request: MatchRequest, levels: Levels, usable: Levels) -> MatchResult:
+def _match_fok(request: MatchRequest, walk: _Walk) -> MatchResult:
     wanted = request.quantity or 0
-    walk = _walk(usable, wanted)
-    if request.time_in_force == "FOK":
-        shortfall = wanted - walk.quantity
-        if shortfall > SHORTFALL_ABSORBED_MAX or not walk.quantity:
-            return _unfilled_fok(request, levels, wanted)
+    if walk.quantity and wanted - walk.quantity <= SHORTFALL_ABSORBED_MAX:
         return _filled(request, walk, filled=wanted, requested=wanted)
-    if not walk.quantity:
-        return _unfilled(request, "FOK_ORDER_NOT_FILLED_ERROR")
-    return _filled(request, walk, filled=walk.quantity, requested=wanted)
-
-
-def _unfilled_fok(request: MatchRequest, levels: Levels, wanted: int) -> MatchResult:
-    whole_book = sum(size for _, size in levels)
-    if request.kind == "market" and wanted - whole_book > SHORTFALL_ABSORBED_MAX:
-        return _rejected(request, "INSUFFICIENT_LIQUIDITY")
+    whole_book = sum(size for _, size in request.shown_levels)
+    if wanted - whole_book > SHORTFALL_ABSORBED_MAX:
+        return _unfilled(request, "INSUFFICIENT_LIQUIDITY")
     return _unfilled(request, "FOK_ORDER_NOT_FILLED_ERROR")
+
+
+def _match_resting_kind(request: MatchRequest, walk: _Walk) -> MatchResult:
+    """GTC and GTD: the crossing part fills now as taker, the rest rests as maker."""
+    wanted = request.quantity or 0
+    walk.floor_to_quantum()
+    rest = wanted - walk.quantity
+    hold = product_to_cents_up(request.price * rest) if request.side == "BUY" else 0
+    if walk.quantity:
+        return _filled(request, walk, filled=walk.quantity, requested=wanted, rest=rest, hold=hold)
+    return MatchResult(
+        status=RESTING,
+        requested_quantity=wanted,
+        remaining_quantity=rest,
+        hold=hold,
+        spread_bps=_spread_bps(request),
+    )
+
+
+def _walk_amount(request: MatchRequest, budget: int) -> tuple[_Walk, int]:
+    """Spend `budget` (scaled by 10**12) along the walk; answers also what no level could take."""
+    takes: list[tuple[int, int]] = []
+    left = budget
+    for level in request.levels:
+        price, size = level
+        if not request.accepts(price):
+            break
+        worth = price * size
+        if worth > left:
+            if affordable := left // price:
+                takes.append((price, affordable))
+            left = 0
+            break
+        takes.append(level)
+        left -= worth
+    quantity = sum(size for _, size in takes)
+    product = sum(price * size for price, size in takes)
+    return _Walk(takes, quantity, product), left
+
+
+def _match_amount(request: MatchRequest, amount: int) -> MatchResult:
+    """Spend dollars along the walk; shares are floored to the quantum (7.2, "amount")."""
+    walk, unspent = _walk_amount(request, amount * SCALE)
+    if not walk.takes:
+        code = _amount_reject_code(request, amount) if unspent else "INVALID_QUANTITY"
+        return _unfilled(request, code)
+    last_price = walk.takes[-1][0]
+    walk.floor_to_quantum()
+    if request.time_in_force == "FOK" and unspent > last_price * SHORTFALL_ABSORBED_MAX:
+        return _unfilled(request, _amount_reject_code(request, amount))
+    if not walk.quantity:
+        code = "FOK_ORDER_NOT_FILLED_ERROR" if unspent else "INVALID_QUANTITY"
+        return _unfilled(request, code)
+    requested = walk.quantity
+    if request.time_in_force != "FOK":
+        # What the unspent rest would have bought at the last price names the missing part.
+        requested += unspent // last_price // SHARE_QUANTUM * SHARE_QUANTUM
+    return _filled(request, walk, filled=walk.quantity, requested=requested)
+
+
+def _amount_reject_code(request: MatchRequest, amount: int) -> str:
+    levels = request.shown_levels
+    if request.time_in_force == "FOK" and levels:
+        missing = amount * SCALE - sum(price * size for price, size in levels)
+        if missing > levels[-1][0] * SHORTFALL_ABSORBED_MAX:
+            return "INSUFFICIENT_LIQUIDITY"
+    return "FOK_ORDER_NOT_FILLED_ERROR"
 
 
 def _unfilled(request: MatchRequest, code: str) -> MatchResult:
     if request.kind == "market":
-        return _rejected(request, code)
+        return _rejected(request, code if request.levels else "NO_EXECUTABLE_DEPTH")
     return MatchResult(
         status=KILLED,
         requested_quantity=request.quantity or 0,
         remaining_quantity=request.quantity or 0,
-        spread_bps=_spread_bps(request.book),
+        spread_bps=_spread_bps(request),
     )
 
 
-def _match_amount(request: MatchRequest, usable: Levels) -> MatchResult:
-    """Spend dollars along the walk; shares are floored to the quantum (7.2, "amount")."""
-    budget = (request.amount or 0) * SCALE
-    takes: list[tuple[int, int]] = []
-    product = 0
-    for price, size in usable:
-        affordable = (budget - product) // price
-        part = min(size, affordable // SHARE_QUANTUM * SHARE_QUANTUM)
-        if part <= 0:
-            break
-        takes.append((price, part))
-        product += price * part
-        if part < size:
-            break
-    quantity = sum(part for _, part in takes)
-    if not quantity:
-        code = "INVALID_QUANTITY" if usable else "FOK_ORDER_NOT_FILLED_ERROR"
-        return _rejected(request, code)
-    unspent = budget - product
-    is_short = unspent > takes[-1][0] * SHORTFALL_ABSORBED_MAX
-    if request.time_in_force == "FOK" and is_short:
-        return _rejected(request, _amount_reject_code(request))
-    # An unspent rest below one quantum at the last price is the floor of 7.2, not a part fill.
-    is_part = unspent >= takes[-1][0] * SHARE_QUANTUM
-    requested = quantity + unspent // takes[-1][0] if is_part else quantity
-    return _filled(
-        request, _Walk(tuple(takes), quantity, product), filled=quantity, requested=requested
+def _rejected(request: MatchRequest, code: str) -> MatchResult:
+    return MatchResult(
+        status=REJECTED,
+        reject_code=code,
+        requested_quantity=request.quantity or 0,
+        spread_bps=_spread_bps(request),
     )
-
-
-def _amount_reject_code(request: MatchRequest) -> str:
-    worth = sum(price * size for price, size in request.book.asks)
-    dearest = request.book.asks[-1][0]
-    missing = (request.amount or 0) * SCALE - worth
-    if missing > dearest * SHORTFALL_ABSORBED_MAX:
-        return "INSUFFICIENT_LIQUIDITY"
-    return "FOK_ORDER_NOT_FILLED_ERROR"
-
-
-def _match_resting_kind(request: MatchRequest, usable: Levels) -> MatchResult:
-    """GTC and GTD: the crossing part fills now as taker, the rest rests as maker."""
-    wanted = request.quantity or 0
-    if _breaks_band(request, usable):
-        usable = ()
-    walk = _walk(usable, wanted)
-    if walk.quantity == wanted:
-        return _filled(request, walk, filled=wanted, requested=wanted)
-    rest = wanted - walk.quantity
-    hold = product_to_cents_up(request.price * rest) if request.side == "BUY" else 0
-    if not walk.quantity:
-        return MatchResult(
-            status=RESTING,
-            requested_quantity=wanted,
-            remaining_quantity=rest,
-            hold=hold,
-            spread_bps=_spread_bps(request.book),
-        )
-    return _filled(request, walk, filled=walk.quantity, requested=wanted, rest=rest, hold=hold)
 
 
 def _filled(
@@ -247,24 +297,23 @@ def _filled(
     rest: int = 0,
     hold: int = 0,
 ) -> MatchResult:
+    if request.is_immediate and price_breaks_band(request, walk.product, walk.quantity):
+        return _unfilled(request, "NO_EXECUTABLE_DEPTH")
+    product, walked = walk.product, walk.quantity
     # An absorbed shortfall fills at the walked VWAP: the product grows in the same proportion.
-    product = divide_half_up(walk.product * filled, walk.quantity)
-    impact = _basis_points(walk.product, walk.quantity, walk.takes[0][0])
-    slippage = (
-        _basis_points(walk.product, walk.quantity, request.displayed_price)
-        if request.displayed_price
-        else None
-    )
+    total = product if filled == walked else divide_half_up(product * filled, walked)
+    displayed = request.displayed_price
+    slippage = _basis_points(product, walked, displayed) if displayed else None
     return MatchResult(
         status=RESTING if rest else FILLED,
-        takes=walk.takes,
+        takes=tuple(walk.takes),
         requested_quantity=requested,
         filled_quantity=filled,
-        notional_product=product,
-        notional=product_to_cents_half_up(product),
+        notional_product=total,
+        notional=product_to_cents_half_up(total),
         fee=taker_fee(
             quantity=filled,
-            notional_product=product,
+            notional_product=total,
             rate=request.fee_rate,
             exponent=request.fee_exponent,
         ),
@@ -272,10 +321,10 @@ def _filled(
         hold=hold,
         warnings=_warnings(request, filled, requested, slippage),
         slippage_bps=slippage,
-        impact_bps=impact,
-        spread_bps=_spread_bps(request.book),
+        impact_bps=_basis_points(product, walked, walk.takes[0][0]),
+        spread_bps=_spread_bps(request),
         levels_taken=len(walk.takes),
-        depth_within_price=walk.quantity,
+        depth_within_price=walked,
     )
 
 
@@ -283,7 +332,7 @@ def _warnings(
     request: MatchRequest, filled: int, requested: int, slippage: int | None
 ) -> tuple[str, ...]:
     warnings: list[str] = []
-    if request.is_immediate and filled < requested:
+    if filled < requested and request.is_immediate:
         warnings.append(
             f"partial_fill:filled={_four_places(filled)},requested={_four_places(requested)}"
         )
@@ -303,20 +352,10 @@ def _basis_points(product: int, quantity: int, reference: int) -> int:
     return divide_half_up(distance * 10_000, reference * quantity)
 
 
-def _spread_bps(book: Book) -> int | None:
-    width = spread(book)
-    middle = midpoint(book)
-    if width is None or not middle:
+def _spread_bps(request: MatchRequest) -> int | None:
+    """(ask - bid) / mid x 10**4, half up; 0 for crossed books, None when a side is missing."""
+    shown = request.displayed_book or request.book
+    if not shown.bids or not shown.asks:
         return None
-    # The midpoint doubled is exact where the midpoint itself was rounded.
-    doubled = book.bids[0][0] + book.asks[0][0]
-    return divide_half_up(max(width, 0) * 20_000, doubled)
-
-
-def _rejected(request: MatchRequest, code: str) -> MatchResult:
-    return MatchResult(
-        status=REJECTED,
-        reject_code=code,
-        requested_quantity=request.quantity or 0,
-        spread_bps=_spread_bps(request.book),
-    )
+    bid, ask = shown.bids[0][0], shown.asks[0][0]
+    return divide_half_up(max(ask - bid, 0) * 20_000, ask + bid)

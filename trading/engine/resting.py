@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from polysim.kernel.money import SCALE, product_to_cents_half_up
 from trading.engine.fees import taker_fee
+from trading.engine.matching import SHARE_QUANTUM
 from trading.markets.pricing import Book, Levels
 
 
@@ -113,7 +114,9 @@ def match_print(
     for order in by_priority(orders):
         if left <= 0 or not _crosses(order, price):
             break
-        quantity = min(order.remaining, left)
+        quantity = _floor_to_quantum(min(order.remaining, left))
+        if not quantity:
+            break
         left -= quantity
         fills.append(_fill_of(order, ((price, quantity),), now_ms=now_ms, terms=terms))
     return fills
@@ -123,10 +126,20 @@ def _crosses(order: RestingOrder, price: int) -> bool:
     return price <= order.price if order.side == "BUY" else price >= order.price
 
 
+def _floor_to_quantum(quantity: int) -> int:
+    return quantity - quantity % SHARE_QUANTUM
+
+
 def _take(levels: list[tuple[int, int]], order: RestingOrder) -> Levels:
+    """Remove what the order gets from `levels`, best first, in whole share quanta."""
+    depth = 0
+    for price, size in levels:
+        if depth >= order.remaining or not _crosses(order, price):
+            break
+        depth += size
+    left = _floor_to_quantum(min(depth, order.remaining))
     takes: list[tuple[int, int]] = []
-    left = order.remaining
-    while levels and left > 0 and _crosses(order, levels[0][0]):
+    while left > 0:
         price, size = levels[0]
         part = min(left, size)
         takes.append((price, part))

@@ -86,6 +86,8 @@ def match_command(
     is_usable = _is_fresh(live, now_ms) and not halted
     book = executable_book(merged, live.taken, outcome.index) if is_usable else Book()
     request = _request(command, terms, book, live.displayed(outcome.index))
+    if is_usable:
+        request = replace(request, displayed_book=merged)
     result = match_order(request)
     refusal = _refusal(command, terms, result)
     if command.is_immediate and not is_usable:
