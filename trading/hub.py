@@ -167,10 +167,11 @@ class Hub:
 
     async def stop(self) -> None:
         """End the subscription (tests and shutdown)."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            # The client library may swallow a cancellation that meets an arriving answer.
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.2)
         if self._client is not None:
             await self._client.aclose()
             self._client = None

@@ -230,10 +230,15 @@ class Feed:
             try:
                 async with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
                     await pubsub.subscribe(keys.interest_channel(), keys.catalogue_channel())
-                    async for message in pubsub.listen():
+                    while not _is_cancelled():
+                        # A bounded wait: the library may swallow a cancellation in a long one.
+                        message = await pubsub.get_message(timeout=1.0)
+                        if message is None:
+                            continue
                         if message["channel"] == keys.catalogue_channel():
                             self._catalogue_is_old = True
                         self._interest_woken.set()
+                    raise asyncio.CancelledError
             except (redis.RedisError, OSError):
                 await asyncio.sleep(1)
 
@@ -357,3 +362,8 @@ class Feed:
             if not everything:
                 raise
             logger.warning("the last minutes were not stored: the database does not answer")
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -12,6 +12,9 @@ from trading.markets.feed.service import Feed
 
 logger = logging.getLogger(__name__)
 
+END_TRIES = 3
+END_TRY_S = 3.0
+
 
 class Command(BaseCommand):
     """The feed's process. A second one waits for the first one's lease."""
@@ -36,8 +39,11 @@ async def run_until_signal(mode: str) -> None:
     feed = asyncio.create_task(Feed(mode=mode).run())
     ending = asyncio.create_task(ended.wait())
     done, _ = await asyncio.wait({feed, ending}, return_when=asyncio.FIRST_COMPLETED)
-    feed.cancel()
     ending.cancel()
-    await asyncio.gather(feed, ending, return_exceptions=True)
-    if feed in done and not feed.cancelled():
+    for _ in range(END_TRIES):
+        if feed.done():
+            break
+        feed.cancel()
+        await asyncio.wait({feed}, timeout=END_TRY_S)
+    if feed in done:
         feed.result()
