@@ -8,9 +8,10 @@ import threading
 import time
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from polysim.kernel.money import to_scaled
 
@@ -95,9 +96,7 @@ def forget_market_terms(condition_id: str | None = None) -> None:
 
 
 def _load(condition_id: str) -> MarketTerms | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_LOAD, [condition_id])
-        row = cursor.fetchone()
+    row = _read(condition_id)
     if row is None:
         return None
     ids, labels, tokens = row[11:14]
@@ -119,6 +118,21 @@ def _load(condition_id: str) -> MarketTerms | None:
         price_band=_band(kind=row[8], window_s=row[9]),
         is_open=row[10],
     )
+
+
+def _read(condition_id: str) -> tuple[Any, ...] | None:
+    """The row; read again on a new connection when the present one turns out to be lost."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOAD, [condition_id])
+            return cursor.fetchone()
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute(_LOAD, [condition_id])
+        return cursor.fetchone()
 
 
 def _band(*, kind: str, window_s: int | None) -> int:
