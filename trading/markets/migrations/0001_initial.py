@@ -6,172 +6,308 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('venue_id', models.CharField(max_length=32, unique=True)),
-                ('slug', models.CharField(db_index=True, max_length=255)),
-                ('title', models.TextField()),
-                ('description', models.TextField(blank=True, default='')),
-                ('category', models.CharField(blank=True, default='', max_length=64)),
-                ('tags', models.JSONField(default=list)),
-                ('image_url', models.TextField(blank=True, default='')),
-                ('series_slug', models.CharField(blank=True, default='', max_length=255)),
-                ('is_neg_risk', models.BooleanField(default=False)),
-                ('is_closed', models.BooleanField(default=False)),
-                ('starts_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('volume_24h', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("venue_id", models.CharField(max_length=32, unique=True)),
+                ("slug", models.CharField(db_index=True, max_length=255)),
+                ("title", models.TextField()),
+                ("description", models.TextField(blank=True, default="")),
+                ("category", models.CharField(blank=True, default="", max_length=64)),
+                ("tags", models.JSONField(default=list)),
+                ("image_url", models.TextField(blank=True, default="")),
+                ("series_slug", models.CharField(blank=True, default="", max_length=255)),
+                ("is_neg_risk", models.BooleanField(default=False)),
+                ("is_closed", models.BooleanField(default=False)),
+                ("starts_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField(null=True)),
+                ("volume_24h", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='Market',
+            name="Market",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('condition_id', models.CharField(max_length=66, unique=True)),
-                ('venue_id', models.CharField(max_length=32, unique=True)),
-                ('slug', models.CharField(max_length=255, unique=True)),
-                ('kind', models.CharField(choices=[('standard', 'Standard'), ('up_down', 'Up or Down')], default='standard', max_length=16)),
-                ('question', models.TextField()),
-                ('group_item_title', models.CharField(blank=True, default='', max_length=255)),
-                ('description', models.TextField(blank=True, default='')),
-                ('resolution_source', models.TextField(blank=True, default='')),
-                ('category', models.CharField(blank=True, default='', max_length=64)),
-                ('image_url', models.TextField(blank=True, default='')),
-                ('tick_size', models.DecimalField(decimal_places=6, max_digits=7)),
-                ('min_order_size', models.DecimalField(decimal_places=6, max_digits=20)),
-                ('is_neg_risk', models.BooleanField(default=False)),
-                ('fee_rate', models.DecimalField(decimal_places=6, max_digits=9)),
-                ('fee_exponent', models.PositiveSmallIntegerField(default=1)),
-                ('is_active', models.BooleanField(default=True)),
-                ('is_closed', models.BooleanField(default=False)),
-                ('is_archived', models.BooleanField(default=False)),
-                ('is_accepting_orders', models.BooleanField(default=True)),
-                ('is_order_book_enabled', models.BooleanField(default=True)),
-                ('is_hidden', models.BooleanField(default=False, help_text='Placeholder of a neg-risk group.')),
-                ('uma_status', models.CharField(blank=True, default='', max_length=32)),
-                ('starts_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('archived_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('event', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='markets', to='markets.event')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("condition_id", models.CharField(max_length=66, unique=True)),
+                ("venue_id", models.CharField(max_length=32, unique=True)),
+                ("slug", models.CharField(max_length=255, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("standard", "Standard"), ("up_down", "Up or Down")],
+                        default="standard",
+                        max_length=16,
+                    ),
+                ),
+                ("question", models.TextField()),
+                ("group_item_title", models.CharField(blank=True, default="", max_length=255)),
+                ("description", models.TextField(blank=True, default="")),
+                ("resolution_source", models.TextField(blank=True, default="")),
+                ("category", models.CharField(blank=True, default="", max_length=64)),
+                ("image_url", models.TextField(blank=True, default="")),
+                ("tick_size", models.DecimalField(decimal_places=6, max_digits=7)),
+                ("min_order_size", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("is_neg_risk", models.BooleanField(default=False)),
+                ("fee_rate", models.DecimalField(decimal_places=6, max_digits=9)),
+                ("fee_exponent", models.PositiveSmallIntegerField(default=1)),
+                ("is_active", models.BooleanField(default=True)),
+                ("is_closed", models.BooleanField(default=False)),
+                ("is_archived", models.BooleanField(default=False)),
+                ("is_accepting_orders", models.BooleanField(default=True)),
+                ("is_order_book_enabled", models.BooleanField(default=True)),
+                (
+                    "is_hidden",
+                    models.BooleanField(
+                        default=False, help_text="Placeholder of a neg-risk group."
+                    ),
+                ),
+                ("uma_status", models.CharField(blank=True, default="", max_length=32)),
+                ("starts_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField(null=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("archived_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "event",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="markets",
+                        to="markets.event",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MarketResolution',
+            name="MarketResolution",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveSmallIntegerField()),
-                ('payouts', models.JSONField(help_text='Decimal text per outcome: ["1", "0"].')),
-                ('source', models.CharField(max_length=32)),
-                ('resolved_at', models.DateTimeField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='resolutions', to='markets.market')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.PositiveSmallIntegerField()),
+                ("payouts", models.JSONField(help_text='Decimal text per outcome: ["1", "0"].')),
+                ("source", models.CharField(max_length=32)),
+                ("resolved_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "market",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="resolutions",
+                        to="markets.market",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Outcome',
+            name="Outcome",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveSmallIntegerField()),
-                ('label', models.CharField(max_length=200)),
-                ('token_id', models.CharField(max_length=80, unique=True)),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outcomes', to='markets.market')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("index", models.PositiveSmallIntegerField()),
+                ("label", models.CharField(max_length=200)),
+                ("token_id", models.CharField(max_length=80, unique=True)),
+                (
+                    "market",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="outcomes",
+                        to="markets.market",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MinuteCandle',
+            name="MinuteCandle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('minute_at', models.DateTimeField()),
-                ('open', models.DecimalField(decimal_places=6, max_digits=7)),
-                ('high', models.DecimalField(decimal_places=6, max_digits=7)),
-                ('low', models.DecimalField(decimal_places=6, max_digits=7)),
-                ('close', models.DecimalField(decimal_places=6, max_digits=7)),
-                ('volume', models.DecimalField(decimal_places=6, default=0, max_digits=20)),
-                ('outcome', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='markets.outcome')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("minute_at", models.DateTimeField()),
+                ("open", models.DecimalField(decimal_places=6, max_digits=7)),
+                ("high", models.DecimalField(decimal_places=6, max_digits=7)),
+                ("low", models.DecimalField(decimal_places=6, max_digits=7)),
+                ("close", models.DecimalField(decimal_places=6, max_digits=7)),
+                ("volume", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                (
+                    "outcome",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="markets.outcome",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='VenueTrade',
+            name="VenueTrade",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('price', models.DecimalField(decimal_places=6, max_digits=7)),
-                ('size', models.DecimalField(decimal_places=6, max_digits=20)),
-                ('side', models.CharField(max_length=4)),
-                ('traded_at', models.DateTimeField()),
-                ('identity', models.CharField(help_text='Hash for de-duplication.', max_length=64, unique=True)),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='markets.market')),
-                ('outcome', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='markets.outcome')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("price", models.DecimalField(decimal_places=6, max_digits=7)),
+                ("size", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("side", models.CharField(max_length=4)),
+                ("traded_at", models.DateTimeField()),
+                (
+                    "identity",
+                    models.CharField(
+                        help_text="Hash for de-duplication.", max_length=64, unique=True
+                    ),
+                ),
+                (
+                    "market",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="markets.market",
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="markets.outcome",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MarketStats',
+            name="MarketStats",
             fields=[
-                ('market', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='stats', serialize=False, to='markets.market')),
-                ('volume_24h', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('volume_total', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('liquidity', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('price', models.DecimalField(decimal_places=6, help_text='Of outcome 0.', max_digits=7, null=True)),
-                ('best_bid', models.DecimalField(decimal_places=6, max_digits=7, null=True)),
-                ('best_ask', models.DecimalField(decimal_places=6, max_digits=7, null=True)),
-                ('last_trade_price', models.DecimalField(decimal_places=6, max_digits=7, null=True)),
-                ('change_24h', models.DecimalField(decimal_places=6, max_digits=8, null=True)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "market",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="stats",
+                        serialize=False,
+                        to="markets.market",
+                    ),
+                ),
+                ("volume_24h", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("volume_total", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("liquidity", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                (
+                    "price",
+                    models.DecimalField(
+                        decimal_places=6, help_text="Of outcome 0.", max_digits=7, null=True
+                    ),
+                ),
+                ("best_bid", models.DecimalField(decimal_places=6, max_digits=7, null=True)),
+                ("best_ask", models.DecimalField(decimal_places=6, max_digits=7, null=True)),
+                (
+                    "last_trade_price",
+                    models.DecimalField(decimal_places=6, max_digits=7, null=True),
+                ),
+                ("change_24h", models.DecimalField(decimal_places=6, max_digits=8, null=True)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'indexes': [models.Index(models.OrderBy(models.F('volume_24h'), descending=True, nulls_last=True), models.F('market_id'), name='stats_by_volume'), models.Index(models.OrderBy(models.F('liquidity'), descending=True, nulls_last=True), models.F('market_id'), name='stats_by_liquidity')],
+                "indexes": [
+                    models.Index(
+                        models.OrderBy(models.F("volume_24h"), descending=True, nulls_last=True),
+                        models.F("market_id"),
+                        name="stats_by_volume",
+                    ),
+                    models.Index(
+                        models.OrderBy(models.F("liquidity"), descending=True, nulls_last=True),
+                        models.F("market_id"),
+                        name="stats_by_liquidity",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='market',
-            index=models.Index(fields=['event'], name='market_by_event'),
+            model_name="market",
+            index=models.Index(fields=["event"], name="market_by_event"),
         ),
         migrations.AddIndex(
-            model_name='market',
-            index=models.Index(condition=models.Q(('is_closed', False)), fields=['ends_at'], name='market_open_by_end_for_poll'),
+            model_name="market",
+            index=models.Index(
+                condition=models.Q(("is_closed", False)),
+                fields=["ends_at"],
+                name="market_open_by_end_for_poll",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='market',
-            constraint=models.CheckConstraint(condition=models.Q(('tick_size__gt', 0), ('tick_size__lt', 1)), name='market_tick_is_between_0_and_1'),
+            model_name="market",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("tick_size__gt", 0), ("tick_size__lt", 1)),
+                name="market_tick_is_between_0_and_1",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='market',
-            constraint=models.CheckConstraint(condition=models.Q(('min_order_size__gt', 0)), name='market_min_order_size_is_positive'),
+            model_name="market",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("min_order_size__gt", 0)),
+                name="market_min_order_size_is_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='market',
-            constraint=models.CheckConstraint(condition=models.Q(('fee_rate__gte', 0)), name='market_fee_rate_is_not_negative'),
+            model_name="market",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("fee_rate__gte", 0)), name="market_fee_rate_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='marketresolution',
-            constraint=models.UniqueConstraint(fields=('market', 'version'), name='resolution_version_once'),
+            model_name="marketresolution",
+            constraint=models.UniqueConstraint(
+                fields=("market", "version"), name="resolution_version_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outcome',
-            constraint=models.UniqueConstraint(fields=('market', 'index'), name='outcome_index_once'),
+            model_name="outcome",
+            constraint=models.UniqueConstraint(
+                fields=("market", "index"), name="outcome_index_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outcome',
-            constraint=models.CheckConstraint(condition=models.Q(('index__in', [0, 1])), name='outcome_market_is_binary'),
+            model_name="outcome",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("index__in", [0, 1])), name="outcome_market_is_binary"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='minutecandle',
-            constraint=models.UniqueConstraint(fields=('outcome', 'minute_at'), name='candle_once_per_minute'),
+            model_name="minutecandle",
+            constraint=models.UniqueConstraint(
+                fields=("outcome", "minute_at"), name="candle_once_per_minute"
+            ),
         ),
         migrations.AddIndex(
-            model_name='venuetrade',
-            index=models.Index(fields=['market', '-traded_at', '-id'], name='tape_newest_first'),
+            model_name="venuetrade",
+            index=models.Index(fields=["market", "-traded_at", "-id"], name="tape_newest_first"),
         ),
     ]
