@@ -1,0 +1,1 @@
+"""People and clients for the tests of identities."""
