@@ -35,7 +35,7 @@ MARKET_FIELDS: Final = (
     "resolution_source", "category", "image_url", "tick_size", "min_order_size", "is_neg_risk",
     "fee_rate", "fee_exponent", "is_active", "is_closed", "is_archived", "is_accepting_orders",
     "is_order_book_enabled", "is_hidden", "uma_status", "starts_at", "ends_at", "closed_at",
-    "archived_at",
+    "archived_at", "book_clears_at",
 )  # fmt: skip
 STATS_FIELDS: Final = (
     "volume_24h", "volume_total", "liquidity", "price", "best_bid", "best_ask",
@@ -294,6 +294,7 @@ def _market_fields(
         "ends_at": market.ends_at,
         "closed_at": _closed_at(market, stored, now=now) if is_closed else None,
         "archived_at": (stored.archived_at if stored else None) or now if is_archived else None,
+        "book_clears_at": market.game_starts_at if market.clear_book_on_start else None,
     }
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
+from tenants.models import User
+
 PRICE: dict[str, Any] = {"max_digits": 7, "decimal_places": 6}
 SHARES: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 
@@ -69,6 +71,9 @@ class Market(models.Model):
     starts_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    book_clears_at = models.DateTimeField(
+        null=True, help_text="Sports: the venue cancels all orders when the game starts."
+    )
     archived_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -168,6 +173,9 @@ class MarketResolution(models.Model):
     version = models.PositiveSmallIntegerField()
     payouts = models.JSONField(help_text='Decimal text per outcome: ["1", "0"].')
     source = models.CharField(max_length=32)
+    actor = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Who corrected it."
+    )
     resolved_at = models.DateTimeField()
     created_at = models.DateTimeField(default=timezone.now)
 

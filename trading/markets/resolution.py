@@ -21,6 +21,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from polysim.kernel.clock import to_milliseconds
 from polysim.kernel.errors import NotFound, ValidationFailed
 from polysim.kernel.redis import get_redis, key
+from tenants.models import User
 from trading.markets.catalogue import held_condition_ids, refresh_markets
 from trading.markets.catalogue_news import RESOLVED, publish_news
 from trading.markets.catalogue_store import lock_catalogue
@@ -222,7 +223,7 @@ def record_result(
 
 
 def correct_resolution(
-    *, condition_id: str, payouts: Sequence[Decimal], actor: Any, now: datetime
+    *, condition_id: str, payouts: Sequence[Decimal], actor: User, now: datetime
 ) -> MarketResolution:
     """An operator's new version of a result; settlement posts reversing rows for it.
 
@@ -251,6 +252,7 @@ def correct_resolution(
             source=SOURCE_OPERATOR,
             resolved_at=now,
             now=now,
+            actor=actor,
         )
         logger.warning(
             "result_corrected",
@@ -271,6 +273,7 @@ def _write_version(
     source: str,
     resolved_at: datetime,
     now: datetime,
+    actor: User | None = None,
 ) -> MarketResolution:
     resolution = MarketResolution.objects.create(
         market=market,
@@ -278,6 +281,7 @@ def _write_version(
         payouts=_as_text(payouts),
         source=source,
         resolved_at=resolved_at,
+        actor=actor,
         created_at=now,
     )
     market.is_closed = True

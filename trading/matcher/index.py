@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """A resting order as the matcher needs it. Price and shares are scaled by 10**6."""
+    """A resting order as the matcher needs it. Price and shares are scaled by 10**6.
+
+    `expires_ms` is its own end (GTD), `clears_ms` when the venue empties the market's book.
+    """
 
     schema: str
     order_id: int
@@ -23,6 +26,7 @@ class OpenOrder:
     remaining: int
     created_ms: int
     expires_ms: int | None
+    clears_ms: int | None
     fee_rate: int
     fee_exponent: int
 
@@ -84,6 +88,14 @@ class OrderIndex:
             order
             for order in self._orders.values()
             if order.expires_ms is not None and order.expires_ms <= now_ms
+        ]
+
+    def cleared(self, now_ms: int) -> list[OpenOrder]:
+        """Orders of markets whose book the venue has emptied since they were placed."""
+        return [
+            order
+            for order in self._orders.values()
+            if order.clears_ms is not None and order.clears_ms <= now_ms
         ]
 
     def replace_building(self, schema: str, orders: Iterable[OpenOrder]) -> None:

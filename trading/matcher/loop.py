@@ -33,6 +33,7 @@ from trading.selectors.open_orders import (
 from trading.services.resting import (
     FillReport,
     VenuePrint,
+    cancel_cleared_orders,
     expire_due_orders,
     expire_orders_of_ended_markets,
     fill_crossed_orders,
@@ -149,7 +150,9 @@ class Matcher:
         if moment >= self._due["cycle"]:
             self._due["cycle"] = moment + CYCLE_S
             self._dirty |= self.index.condition_ids()
-            self._drop(expire_due_orders(orders=self.index.due(to_milliseconds(now)), now=now))
+            now_ms = to_milliseconds(now)
+            self._drop(expire_due_orders(orders=self.index.due(now_ms), now=now))
+            self._drop(cancel_cleared_orders(orders=self.index.cleared(now_ms), now=now))
         if moment >= self._due["ended"]:
             self._due["ended"] = moment + ENDED_MARKETS_S
             self._expire_ended(now)

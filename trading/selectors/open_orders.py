@@ -1,6 +1,7 @@
 """Open orders of the current building, for the matcher and the sweeps."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Q
 
@@ -24,6 +25,7 @@ _FIELDS = (
     "filled_quantity",
     "created_at",
     "expires_at",
+    "market__book_clears_at",
     "market__fee_rate",
     "market__fee_exponent",
 )
@@ -49,11 +51,19 @@ def list_open_orders(order_ids: Sequence[int] | None = None) -> list[OpenOrder]:
             remaining=to_scaled(row["quantity"] - row["filled_quantity"]),
             created_ms=to_milliseconds(row["created_at"]),
             expires_ms=to_milliseconds(row["expires_at"]) if row["expires_at"] else None,
+            clears_ms=_clearing_ms(row["created_at"], row["market__book_clears_at"]),
             fee_rate=to_scaled(row["market__fee_rate"]),
             fee_exponent=row["market__fee_exponent"],
         )
         for row in rows.values(*_FIELDS).iterator(chunk_size=2000)
     ]
+
+
+def _clearing_ms(created_at: datetime, clears_at: datetime | None) -> int | None:
+    """When the venue cancels the order with all others; None if it was placed after that."""
+    if clears_at is None or created_at >= clears_at:
+        return None
+    return to_milliseconds(clears_at)
 
 
 def list_held_condition_ids() -> set[str]:

@@ -134,6 +134,11 @@ def expire_due_orders(*, orders: Iterable[OpenOrder], now: datetime) -> list[Ope
     )
 
 
+def cancel_cleared_orders(*, orders: Iterable[OpenOrder], now: datetime) -> list[OpenOrder]:
+    """Cancel orders of games that have begun, as the venue does (polymarket-feed 5.5)."""
+    return _end_orders(orders, status="CANCELLED", reason="market_closed", due_at=None, now=now)
+
+
 def expire_orders_of_ended_markets(
     *, orders: Iterable[OpenOrder], now: datetime
 ) -> list[OpenOrder]:
