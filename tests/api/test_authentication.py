@@ -69,9 +69,13 @@ def test_an_expired_key_is_an_invalid_one(anyone: Client, make_key: Callable[...
     assert code_of(anyone.post(WS_TOKEN, headers=sent)) == (401, "INVALID_KEY")
 
 
-def test_a_revoked_key_is_dead_with_the_next_request(bot: Client, user: User, raw_key: str) -> None:
+def test_a_revoked_key_is_dead_with_the_next_request(
+    bot: Client, user: User, django_capture_on_commit_callbacks: Any
+) -> None:
     assert bot.post(WS_TOKEN).status_code == 200
-    revoke_api_key(user=user, key_id=ApiKey.objects.get().pk, actor=user, now=datetime.now(UTC))
+    key_id = ApiKey.objects.get().pk
+    with django_capture_on_commit_callbacks(execute=True):
+        revoke_api_key(user=user, key_id=key_id, actor=user, now=datetime.now(UTC))
     assert code_of(bot.post(WS_TOKEN)) == (401, "INVALID_KEY")
 
 
