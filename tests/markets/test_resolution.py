@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from polysim.kernel.errors import NotFound, ValidationFailed
+from tenants.models import User
 from tests.support.venue import MadeUpVenue, condition_of, decoded, gamma_event, gamma_market
 from trading.markets import books
 from trading.markets.catalogue_store import store_markets
@@ -50,6 +51,14 @@ def heard() -> Iterator[list[tuple[int, int]]]:
     market_resolved.connect(listen)
     yield news
     market_resolved.disconnect(listen)
+
+
+def _operator() -> User:
+    """An administrator of the platform."""
+    user, _ = User.objects.get_or_create(
+        email="operator@example.org", defaults={"handle": "operator", "is_staff": True}
+    )
+    return user
 
 
 def _hold(number: int, **changes: Any) -> Market:
@@ -253,7 +262,7 @@ def test_a_correction_is_a_new_version_and_is_told(
         correct_resolution(
             condition_id=condition_of(1),
             payouts=[Decimal("0.5"), Decimal("0.5")],
-            actor="operator@example.org",
+            actor=_operator(),
             now=NOW,
         )
 
@@ -262,6 +271,7 @@ def test_a_correction_is_a_new_version_and_is_told(
         (1, ["0", "1"], "gamma"),
         (2, ["0.5", "0.5"], "operator"),
     ]
+    assert versions[1].actor == _operator()
     assert heard == [(market.pk, 2)]
 
 
@@ -286,7 +296,7 @@ def test_a_senseless_correction_is_refused(
 
     with pytest.raises(error):
         correct_resolution(
-            condition_id=condition_of(number), payouts=payouts, actor="someone", now=NOW
+            condition_id=condition_of(number), payouts=payouts, actor=_operator(), now=NOW
         )
 
     assert MarketResolution.objects.count() == 1
