@@ -4,6 +4,8 @@ Contract: trading-api 4, 7, 9. Prices per share in dollars (0..1), shares and mo
 money is whole cents. Rows are written by the functions of `trading/sql/` (one statement an order).
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
@@ -11,10 +13,10 @@ from polysim.kernel.tenancy import BuildingModel
 from trading.markets.models import Market, Outcome
 from wallets.models import Wallet
 
-PRICE = {"max_digits": 7, "decimal_places": 6}
-EXACT_PRICE = {"max_digits": 20, "decimal_places": 12}
-SHARES = {"max_digits": 20, "decimal_places": 6}
-MONEY = {"max_digits": 20, "decimal_places": 6}
+PRICE: dict[str, Any] = {"max_digits": 7, "decimal_places": 6}
+EXACT_PRICE: dict[str, Any] = {"max_digits": 20, "decimal_places": 12}
+SHARES: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
+MONEY: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 
 
 class Side(models.TextChoices):

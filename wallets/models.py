@@ -8,6 +8,8 @@ Nothing in the ledger is ever changed or deleted (triggers); a correction is ano
 Contract: accounts-api 6 and 13, architecture laws 1 and 3. Money: dollars, whole cents.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Round
@@ -16,7 +18,7 @@ from django.utils import timezone
 from polysim.kernel.tenancy import BuildingModel
 from tenants.models import WalletKind
 
-MONEY = {"max_digits": 20, "decimal_places": 6}
+MONEY: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 
 
 class Wallet(BuildingModel):
