@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from polysim.kernel.errors import ServiceUnavailable
-from tenants.models import ApiKey, Domain, Firm, FirmKind, User
+from tenants.models import AccountDirectoryEntry, ApiKey, Domain, Firm, FirmKind, User
 
 LIFETIME_S = 5.0
 ENTRIES_MAX = 4096
@@ -125,6 +125,24 @@ def find_user(user_id: int) -> User | None:
     """A user of their own by id, at most some seconds old; None when there is none."""
     user = _memory.get(("user", user_id), lambda: User.objects.filter(pk=user_id).first())
     return copy(user)
+
+
+def find_account_schema(*, user_id: int, wallet_id: int) -> str | None:
+    """The building of a user's own wallet; None for a stranger's, unknown or closed building's.
+
+    Where a wallet stands never changes; only what is there is remembered.
+    """
+
+    def load() -> str:
+        own = AccountDirectoryEntry.objects.filter(
+            wallet_id=wallet_id, user_id=user_id, firm__is_active=True
+        )
+        return str(own.values_list("firm__schema_name", flat=True).get())
+
+    try:
+        return _memory.get(("account", user_id, wallet_id), load)
+    except AccountDirectoryEntry.DoesNotExist:
+        return None
 
 
 def _load_firm(name: str) -> Firm | None:

@@ -1,5 +1,6 @@
 """`/v1/account`: balance, positions, portfolio, history, settlements (accounts-api 7.1 to 7.5)."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
@@ -8,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polysim.kernel.api.fields import Flag, Moment, WholeNumber
-from polysim.kernel.api.identity import Access
+from polysim.kernel.api.identity import Access, Identity
 from polysim.kernel.api.paging import OFFSET_MAX, CursorField
 from polysim.kernel.api.views import ApiView, read_query
 from polysim.kernel.clock import utc_now
@@ -22,7 +23,12 @@ from trading.selectors import (
     list_settlements,
 )
 from wallets.api.client import WalletScopeQuery
-from wallets.selectors import ReadScope, get_api_wallet, resolve_read_scope
+from wallets.selectors import ReadScope, enter_read_scope
+
+
+def own_scope(identity: Identity, value: str | None) -> AbstractContextManager[ReadScope]:
+    """Enter the building that a `wallet_id` parameter leads to (accounts-api 2.5)."""
+    return enter_read_scope(user_id=identity.user.pk, value=value, is_key=identity.is_key)
 
 
 class BalanceView(ApiView):
@@ -32,10 +38,10 @@ class BalanceView(ApiView):
 
     @extend_schema(operation_id="get_balance", responses=rows.BalanceAnswer)
     def get(self, request: Request) -> Response:
-        wallet = get_api_wallet(user_id=self.identity.user.pk)
-        if wallet is None:
-            return Response(rows.no_balance_row())
-        portfolio = get_portfolio(wallet_ids=[wallet.pk], now=utc_now())
+        with own_scope(self.identity, None) as scope:
+            if scope.cash_wallet_id is None:
+                return Response(rows.no_balance_row())
+            portfolio = get_portfolio(wallet_ids=scope.wallet_ids, now=utc_now())
         return Response(rows.balance_row(portfolio))
 
 
@@ -61,18 +67,15 @@ class PositionsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         query = read_query(request, PositionsQuery)
-        scope = self._scope(query)
         status = query.get("status", "").upper()
-        found = list_positions(
-            wallet_ids=scope.wallet_ids,
-            now=utc_now(),
-            status=status if status in ("OPEN", "CLOSED") else None,
-        )
+        with own_scope(self.identity, query.get("wallet_id")) as scope:
+            found = list_positions(
+                wallet_ids=scope.wallet_ids,
+                now=utc_now(),
+                status=status if status in ("OPEN", "CLOSED") else None,
+            )
         listed = [rows.position_row(position) for position in found]
         return Response({"data": listed, "next_cursor": ""} if query["envelope"] else listed)
-
-    def _scope(self, query: dict[str, Any]) -> ReadScope:
-        return resolve_read_scope(user_id=self.identity.user.pk, value=query.get("wallet_id"))
 
 
 class PortfolioView(ApiView):
@@ -85,16 +88,16 @@ class PortfolioView(ApiView):
     )
     def get(self, request: Request) -> Response:
         query = read_query(request, WalletScopeQuery)
-        scope = resolve_read_scope(user_id=self.identity.user.pk, value=query.get("wallet_id"))
         now = utc_now()
-        portfolio = get_portfolio(wallet_ids=scope.wallet_ids, now=now)
-        cash_ids = [scope.cash_wallet_id] if scope.cash_wallet_id else []
-        cash = (
-            portfolio
-            if tuple(cash_ids) == scope.wallet_ids
-            else get_portfolio(wallet_ids=cash_ids, now=now)
-        )
-        stats = get_trade_stats(wallet_ids=scope.wallet_ids)
+        with own_scope(self.identity, query.get("wallet_id")) as scope:
+            portfolio = get_portfolio(wallet_ids=scope.wallet_ids, now=now)
+            cash_ids = (scope.cash_wallet_id,) if scope.cash_wallet_id else ()
+            cash = (
+                portfolio
+                if cash_ids == scope.wallet_ids
+                else get_portfolio(wallet_ids=cash_ids, now=now)
+            )
+            stats = get_trade_stats(wallet_ids=scope.wallet_ids)
         return Response(rows.portfolio_row(portfolio, cash, stats))
 
 
@@ -129,14 +132,14 @@ class HistoryView(ApiView):
     )
     def get(self, request: Request) -> Response:
         query = read_query(request, HistoryQuery)
-        scope = resolve_read_scope(user_id=self.identity.user.pk, value=query.get("wallet_id"))
-        found = list_history(
-            wallet_ids=scope.wallet_ids,
-            condition_id=query.get("market_id"),
-            side=query.get("side"),
-            limit=query["limit"],
-            offset=query["offset"],
-        )
+        with own_scope(self.identity, query.get("wallet_id")) as scope:
+            found = list_history(
+                wallet_ids=scope.wallet_ids,
+                condition_id=query.get("market_id"),
+                side=query.get("side"),
+                limit=query["limit"],
+                offset=query["offset"],
+            )
         listed = [rows.history_row(order) for order in found]
         if not query["envelope"]:
             return Response(listed)
@@ -170,17 +173,17 @@ class SettlementsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         query = read_query(request, SettlementsQuery)
-        scope = resolve_read_scope(user_id=self.identity.user.pk, value=query.get("wallet_id"))
         settled_from, settled_to = query.get("from"), query.get("to")
         if settled_from and settled_to and settled_from > settled_to:
             raise ValidationFailed([("from", "must not be after `to`")])
-        found, next_cursor = list_settlements(
-            wallet_ids=scope.wallet_ids,
-            limit=query["limit"],
-            cursor=query.get("cursor"),
-            condition_id=query.get("market_id"),
-            settled_from=settled_from,
-            settled_to=settled_to,
-        )
+        with own_scope(self.identity, query.get("wallet_id")) as scope:
+            found, next_cursor = list_settlements(
+                wallet_ids=scope.wallet_ids,
+                limit=query["limit"],
+                cursor=query.get("cursor"),
+                condition_id=query.get("market_id"),
+                settled_from=settled_from,
+                settled_to=settled_to,
+            )
         listed = [rows.settlement_row(settlement) for settlement in found]
         return Response({"data": listed, "next_cursor": next_cursor})

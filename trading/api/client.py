@@ -2,9 +2,18 @@
 
 from django.urls import path
 
-from trading.api import accounts
+from trading.api import accounts, cancelling, orders, wallets
 
 urlpatterns = [
+    path("orders", orders.OrdersView.as_view()),
+    path("orders/batch", orders.BatchView.as_view()),
+    path("orders/preview", orders.PreviewView.as_view()),
+    path("orders/<str:order_id>", orders.OrderView.as_view()),
+    path("cancel-all", cancelling.CancelAllView.as_view()),
+    path("cancel-market-orders", cancelling.CancelMarketOrdersView.as_view()),
+    path("me/wallets/<str:wallet_id>", wallets.WalletView.as_view()),
+    path("me/wallets/<str:wallet_id>/reset", wallets.WalletResetView.as_view()),
+    path("account/reset-api-balance", wallets.ApiResetView.as_view()),
     path("account/balance", accounts.BalanceView.as_view()),
     path("account/positions", accounts.PositionsView.as_view()),
     path("account/portfolio", accounts.PortfolioView.as_view()),

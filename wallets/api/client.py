@@ -6,6 +6,7 @@ What ends a wallet's orders and positions (archive, reset) is mounted by `tradin
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -17,13 +18,15 @@ from polysim.kernel.api.paging import PageQuery
 from polysim.kernel.api.views import ApiView, QuerySerializer, read_body, read_query
 from polysim.kernel.clock import utc_now
 from polysim.kernel.money import money_text
+from polysim.kernel.tenancy import enter_building
+from tenants.api.idempotency import idempotent
 from tenants.models import WalletKind
 from tenants.selectors import count_active_keys
 from wallets.api.rows import MeAnswer, WalletAnswer, wallet_row
 from wallets.selectors import (
+    enter_read_scope,
     get_api_wallet,
-    list_wallets,
-    resolve_read_scope,
+    list_own_wallets,
     wallets_by_id,
 )
 from wallets.services.opening import create_sandbox_wallet
@@ -46,12 +49,11 @@ class MeView(ApiView):
     def get(self, request: Request) -> Response:
         user = self.identity.user
         wanted = read_query(request, WalletScopeQuery).get("wallet_id")
-        scope = resolve_read_scope(user_id=user.pk, value=wanted)
-        cash = sum(
-            (wallet.balance for wallet in wallets_by_id(wallet_ids=scope.wallet_ids).values()),
-            Decimal(0),
-        )
-        api_wallet = get_api_wallet(user_id=user.pk)
+        with enter_read_scope(user_id=user.pk, value=wanted, is_key=self.identity.is_key) as scope:
+            wallets = wallets_by_id(wallet_ids=scope.wallet_ids)
+        cash = sum((wallet.balance for wallet in wallets.values()), Decimal(0))
+        with enter_building(settings.RETAIL_SCHEMA):
+            api_wallet = get_api_wallet(user_id=user.pk)
         return Response(
             {
                 "user_id": user.pk,
@@ -90,14 +92,15 @@ class WalletListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         page = read_query(request, PageQuery)
-        wallets = list_wallets(
-            user_id=self.identity.user.pk, limit=page["limit"], offset=page["offset"]
+        wallets = list_own_wallets(
+            user=self.identity.user, limit=page["limit"], offset=page["offset"]
         )
-        return Response([wallet_row(wallet) for wallet in wallets])
+        return Response([wallet_row(wallet, firm) for wallet, firm in wallets])
 
     @extend_schema(
         operation_id="create_sandbox_wallet", request=NewWallet, responses={201: WalletAnswer}
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         sent = read_body(request, NewWallet)
         user = self.identity.user

@@ -6,8 +6,23 @@ from rest_framework import serializers
 
 from polysim.kernel.clock import iso_text
 from polysim.kernel.money import money_text
-from tenants.models import WalletKind
+from tenants.models import Firm, WalletKind
 from wallets.models import Wallet
+
+
+class ManagerAnswer(serializers.Serializer[Any]):
+    """The firm behind a firm account."""
+
+    tenant_slug = serializers.CharField()
+    display_name = serializers.CharField()
+
+
+class AccountAnswer(serializers.Serializer[Any]):
+    """A firm account as its firm knows it."""
+
+    account_id = serializers.UUIDField()
+    stage = serializers.CharField()
+    status = serializers.ChoiceField(choices=["active", "closed", "archived"])
 
 
 class WalletAnswer(serializers.Serializer[Any]):
@@ -25,12 +40,15 @@ class WalletAnswer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     archived_at = serializers.DateTimeField(allow_null=True)
     is_legacy = serializers.BooleanField()
-    managed_by = serializers.DictField(allow_null=True)
-    b2b_account = serializers.DictField(allow_null=True)
+    managed_by = ManagerAnswer(allow_null=True)
+    b2b_account = AccountAnswer(allow_null=True)
 
 
-def wallet_row(wallet: Wallet) -> dict[str, Any]:
-    """The wallet object of 6.2."""
+ACCOUNT_STATUS = {"OPEN": "active", "READ_ONLY": "active", "CLOSED": "closed"}
+
+
+def wallet_row(wallet: Wallet, firm: Firm | None = None) -> dict[str, Any]:
+    """The wallet object of 6.2; `firm` is whose account it is, None for one of their own."""
     return {
         "id": wallet.pk,
         "kind": wallet.kind,
@@ -44,8 +62,21 @@ def wallet_row(wallet: Wallet) -> dict[str, Any]:
         "created_at": iso_text(wallet.created_at),
         "archived_at": iso_text(wallet.archived_at),
         "is_legacy": False,
-        "managed_by": None,
-        "b2b_account": None,
+        "managed_by": _manager_row(firm) if firm else None,
+        "b2b_account": _account_row(wallet) if firm else None,
+    }
+
+
+def _manager_row(firm: Firm) -> dict[str, Any]:
+    return {"tenant_slug": firm.slug, "display_name": firm.name}
+
+
+def _account_row(wallet: Wallet) -> dict[str, Any]:
+    is_archived = wallet.status == Wallet.Status.ARCHIVED
+    return {
+        "account_id": str(wallet.account_id),
+        "stage": "demo",
+        "status": "archived" if is_archived else ACCOUNT_STATUS[wallet.trading_state],
     }
 
 

@@ -1,5 +1,11 @@
-"""Reading wallets, their ledger and equity, inside one building."""
+"""Reading wallets, their ledger and equity; `buildings` also leads from one to another."""
 
+from wallets.selectors.buildings import (
+    building_of,
+    enter_read_scope,
+    find_own_wallet,
+    list_own_wallets,
+)
 from wallets.selectors.ledger import (
     Conservation,
     EquityRow,
@@ -24,12 +30,16 @@ __all__ = [
     "EquityRow",
     "LedgerRow",
     "ReadScope",
+    "building_of",
     "check_conservation",
+    "enter_read_scope",
+    "find_own_wallet",
     "get_api_wallet",
     "get_main_wallet",
     "get_own_wallet",
     "list_equity",
     "list_ledger",
+    "list_own_wallets",
     "list_wallet_ids",
     "list_wallets",
     "resolve_read_scope",
