@@ -113,7 +113,7 @@ class Feed:
             self._catalogue_thread.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self) -> None:
-        async with AsyncVenueClient(repeats=0, max_wait_ms=5_000) as client:
+        async with self._open_client() as client:
             self._stream = VenueStream(client, self._settings, on_change=self._on_change)
             self._publisher = Publisher(
                 self._client,
@@ -139,6 +139,10 @@ class Feed:
             async with asyncio.TaskGroup() as group:
                 for loop in loops:
                     group.create_task(loop)
+
+    def _open_client(self) -> AsyncVenueClient:
+        """REST without repeats of its own: the stream paces them."""
+        return AsyncVenueClient(repeats=0, max_wait_ms=5_000)
 
     def _on_change(self) -> None:
         self._publisher.notify()
