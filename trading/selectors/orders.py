@@ -15,7 +15,6 @@ from trading.selectors.cursors import decode_time_cursor, encode_cursor
 from trading.selectors.rows import FillRow, HistoryRow, OrderPage, OrderRow
 
 TOTAL_HINT_MAX = 1000
-_MICRO = Decimal("0.000001")
 
 _MARKET_FIELDS = {
     "condition_id": "market__condition_id",
@@ -208,7 +207,6 @@ def list_fills(
 
 
 def _fill_row(fill: Fill) -> FillRow:
-    levels = fill.evidence.get("levels", []) if isinstance(fill.evidence, dict) else []
     return FillRow(
         fill_id=fill.pk,
         order_id=fill.order_id,
@@ -227,5 +225,18 @@ def _fill_row(fill: Fill) -> FillRow:
         liquidity=fill.liquidity,
         realized_pnl=fill.realized_pnl,
         created_at=fill.created_at,
-        levels=tuple((price * _MICRO, size * _MICRO) for price, size in levels),
+        levels=_levels_taken(fill),
+    )
+
+
+def _levels_taken(fill: Fill) -> tuple[tuple[Decimal, Decimal], ...]:
+    """(price, shares) taken from the book, in the prices of the order's own outcome."""
+    evidence: Mapping[str, Any] = fill.evidence
+    own = evidence.get("levels")
+    if own is not None:
+        return tuple((Decimal(price), Decimal(size)) for price, size in own)
+    is_mirrored = fill.outcome.index == 1
+    return tuple(
+        (1 - Decimal(price) if is_mirrored else Decimal(price), Decimal(size))
+        for price, size in evidence.get("levels_of_first_outcome", ())
     )

@@ -1,0 +1,93 @@
+"""Callers of the public API: with a key, or with the site's session and its CSRF token."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django.test import Client
+
+from polysim.kernel.clock import utc_now
+from polysim.kernel.tenancy import enter_building
+from tenants.models import User, WalletKind
+from tenants.services.keys import create_api_key
+from tests.support.exchange import Trader, make_user
+from wallets.services import open_wallet
+
+
+class Door:
+    """Sends JSON below `/v1` and answers Django's response, whose `.json()` is the body."""
+
+    def __init__(self, client: Client, headers: dict[str, str]) -> None:
+        self.client = client
+        self.headers = headers
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        text = body if isinstance(body, str | bytes) else json.dumps(body, default=str)
+        return self.client.generic(
+            method,
+            f"/v1/{path}",
+            data=b"" if body is None else text,
+            content_type="application/json",
+            headers={**self.headers, **headers},
+        )
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.send("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.send("POST", path, {} if body is None else body, **headers)
+
+    def patch(self, path: str, body: Any, **headers: str) -> Any:
+        return self.send("PATCH", path, body, **headers)
+
+    def delete(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.send("DELETE", path, body, **headers)
+
+
+class Bot(Door):
+    """Somebody on a plan with MAIN, API and SANDBOX wallets, calling by key."""
+
+    def __init__(
+        self,
+        *,
+        plan: str = "pro",
+        cash: str = "10000.00",
+        permissions: tuple[str, ...] = ("read", "trade"),
+    ) -> None:
+        self.user: User = make_user(plan=plan)
+        self.key_row, raw_key = create_api_key(
+            user=self.user, tier=plan, permissions=permissions, now=utc_now(), actor=None
+        )
+        super().__init__(Client(), {"X-API-Key": raw_key})
+        self.main = self._open(WalletKind.MAIN, "1000.00")
+        self.api = self._open(WalletKind.API, cash)
+        self.sandbox = self._open(WalletKind.SANDBOX, cash)
+
+    def _open(self, kind: WalletKind, cash: str) -> Trader:
+        with enter_building("retail"):
+            wallet = open_wallet(user=self.user, kind=kind, baseline=Decimal(cash), now=utc_now())
+        return Trader(self.user, wallet)
+
+
+class Browser(Door):
+    """The site's own pages: a signed-in session with its CSRF token."""
+
+    def __init__(self, user: User) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(user)
+        token = "t" * 32
+        client.cookies["csrftoken"] = token
+        super().__init__(client, {"X-CSRFToken": token})
+
+
+def order_body(market: Any, side: str = "BUY", **fields: Any) -> dict[str, Any]:
+    """A 4.1 body on the market's first outcome; None removes a field."""
+    body = {
+        "market_id": market.condition_id,
+        "side": side,
+        "outcome": "Yes",
+        "quantity": "10",
+        "price": "0.68",
+        **fields,
+    }
+    return {name: value for name, value in body.items() if value is not None}
