@@ -268,7 +268,6 @@ EXPORT_MAX_ROWS = env_int("EXPORT_MAX_ROWS", 50_000)
 TRADE_REQUIRE_BOOK_DEPTH = env_bool("TRADE_REQUIRE_BOOK_DEPTH", True)
 TRADE_QUOTE_MAX_AGE_MS = env_int("TRADE_QUOTE_MAX_AGE_MS", 60_000)
 TRADE_TAKER_WINDOW_SECONDS = env_int("TRADE_TAKER_WINDOW_SECONDS", 3)
-TRADE_EMERGENCY_EXIT = env_bool("TRADE_EMERGENCY_EXIT", False)
 TRADE_PRICE_BAND = env_decimal("TRADE_PRICE_BAND", "0.15")
 
 # --- The venue (polymarket-feed 1) --------------------------------------------------------------
@@ -279,12 +278,6 @@ POLYMARKET_DATA_URL = env_text("POLYMARKET_DATA_URL", "https://data-api.polymark
 POLYMARKET_WS_MARKET_URL = env_text(
     "POLYMARKET_WS_MARKET_URL", "wss://ws-subscriptions-clob.polymarket.com/ws/market"
 )
-POLYMARKET_RTDS_URL = env_text("POLYMARKET_RTDS_URL", "wss://ws-live-data.polymarket.com")
-POLYMARKET_LIVE_V2_URL = env_text("POLYMARKET_LIVE_V2_URL", "wss://ws-live-v2.polymarket.com/ws")
-POLYMARKET_SPORTS_WS_URL = env_text(
-    "POLYMARKET_SPORTS_WS_URL", "wss://sports-api.polymarket.com/ws"
-)
-POLYMARKET_GEOBLOCK_URL = env_text("POLYMARKET_GEOBLOCK_URL", "https://polymarket.com/api/geoblock")
 POLYMARKET_HTTP_TIMEOUT_S = env_int("POLYMARKET_HTTP_TIMEOUT_S", 10)
 POLYMARKET_HTTP_MAX_RPS = env_int("POLYMARKET_HTTP_MAX_RPS", 20)
 POLYMARKET_WS_ASSETS_PER_CONN = env_int("POLYMARKET_WS_ASSETS_PER_CONN", 200)
