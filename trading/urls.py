@@ -1,5 +1,35 @@
 """Addresses of the terminal's pages."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from trading.views import accounts, market, markets, orders, portfolio, settings, status
+
+urlpatterns = [
+    path("", markets.landing, name="landing"),
+    path("markets/", markets.market_list, name="markets"),
+    path("markets/<str:slug>/", market.market_page, name="market"),
+    path("markets/<str:slug>/chart/", market.chart_fragment, name="market_chart"),
+    path("markets/<str:slug>/points/", market.chart_points, name="market_points"),
+    path("markets/<str:slug>/own/", market.own_fragment, name="market_own"),
+    path("orders/preview/", orders.preview, name="order_preview"),
+    path("orders/review/", orders.review, name="order_review"),
+    path("orders/place/", orders.place, name="order_place"),
+    path("orders/cancel-all/", orders.cancel_all, name="cancel_orders"),
+    path("orders/<int:order_id>/cancel/", orders.cancel, name="cancel_order"),
+    path("portfolio/", portfolio.portfolio_page, name="portfolio"),
+    path("portfolio/tab/", portfolio.tab_fragment, name="portfolio_tab"),
+    path("portfolio/points/", portfolio.equity_points, name="portfolio_points"),
+    path("portfolio/export.csv", portfolio.download, name="portfolio_csv"),
+    path("settings/", settings.settings_page, name="settings"),
+    path("settings/profile/", settings.save_profile, name="save_profile"),
+    path("settings/display/", settings.save_display, name="save_display"),
+    path("settings/wallets/reset/", settings.reset, name="reset_wallet"),
+    path("settings/wallets/archive/", settings.archive, name="archive_wallet"),
+    path("status/", status.status_page, name="status"),
+    path("help/", status.help_page, name="help"),
+    path("account/switch/", accounts.switch_account, name="switch_account"),
+    path("account/bar/", accounts.account_bar, name="account_bar"),
+    path("feed/banner/", accounts.feed_banner, name="feed_banner"),
+    path("theme/", accounts.theme, name="theme"),
+    path("live/", accounts.live_frames, name="live_frames"),
+]

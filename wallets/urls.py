@@ -1,5 +1,10 @@
-"""Addresses of the settings pages."""
+"""Addresses of the wallets part of the settings."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from wallets import views
+
+urlpatterns = [
+    path("settings/wallets/open/", views.open_sandbox, name="open_sandbox"),
+    path("settings/wallets/rename/", views.rename, name="rename_wallet"),
+]

@@ -5,7 +5,7 @@ and answer text; None is a dash with a reason. Prices are per share in dollars (
 """
 
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from polysim.kernel.clock import utc_now
+from polysim.kernel.money import SCALE, from_scaled, to_scaled
+from trading.engine.fees import taker_fee
 from trading.formats import (
     MINUS,
     compact_text,
@@ -25,6 +27,7 @@ from trading.formats import (
     whole_money_text,
 )
 from trading.formats import chance_text as chance_of
+from wallets.models import LedgerTransaction
 
 register = template.Library()
 
@@ -240,3 +243,53 @@ def initials(name: str) -> str:
     """Northline Capital -> NC, Alpha -> AL: the text of a firm account's badge."""
     words = name.split()
     return ("".join(word[0] for word in words[:2]) if len(words) > 1 else name[:2]).upper()
+
+
+@register.filter
+def hold_of(order: Any) -> Decimal:
+    """The cash behind a resting buy: limit times what is left, rounded up to cents."""
+    return (order.price * order.remaining_quantity).quantize(Decimal("0.01"), ROUND_UP)
+
+
+@register.filter
+def ledger_words(kind: str) -> str:
+    """TOPUP_REFUND -> Top-up refund: a movement's type in words."""
+    return dict(LedgerTransaction.Type.choices).get(kind, kind.replace("_", " ").capitalize())
+
+
+@register.filter
+def counter_words(name: str) -> str:
+    """hash_mismatch -> Hash mismatch: a counter of the feed as a label."""
+    return name.replace("_", " ").capitalize()
+
+
+EXAMPLE_SHARES = 100
+
+
+@register.filter
+def times(price: Decimal | None, count: int) -> Decimal | None:
+    """A price for so many shares."""
+    return None if price is None else price * count
+
+
+@register.filter
+def example_fee(row: Any) -> Decimal | None:
+    """The fee of the start page's example: 100 shares at the best ask (trading-api 8)."""
+    price = row.price.asks[0]
+    if price is None:
+        return None
+    shares = EXAMPLE_SHARES * SCALE
+    fee = taker_fee(
+        quantity=shares,
+        notional_product=shares * to_scaled(price),
+        rate=to_scaled(row.market.fee_rate),
+        exponent=row.market.fee_exponent,
+    )
+    return from_scaled(fee)
+
+
+@register.filter
+def example_profit(row: Any) -> Decimal | None:
+    """What the example makes if it is right, fee paid."""
+    price, fee = row.price.asks[0], example_fee(row)
+    return None if price is None or fee is None else EXAMPLE_SHARES * (1 - price) - fee

@@ -1,0 +1,112 @@
+/* lightweight-charts takes over the server's drawing: crosshair, zoom, live last point. Where the
+   library is absent the drawing stays. Values go to the canvas as numbers; text never does. */
+"use strict";
+(function (Polysim) {
+  const library = window.LightweightCharts;
+  if (!library) return;
+  let chart = null, line = null, box = null, lastTime = 0, observer = null;
+
+  function colour(name) {
+    /* light-dark() in a custom property is resolved only when it is used. */
+    const probe = document.createElement("i");
+    probe.style.color = "var(--" + name + ")";
+    document.body.append(probe);
+    const text = getComputedStyle(probe).color;
+    probe.remove();
+    return text;
+  }
+  function faded(text, alpha) { return text.replace("rgb(", "rgba(").replace(")", ", " + alpha + ")"); }
+
+  async function start() {
+    box = document.getElementById("chart");
+    if (!box || !box.dataset.url) return;
+    const own = box;
+    let data;
+    try {
+      const answer = await fetch(box.dataset.url, { headers: { "X-Requested-With": "fetch" } });
+      if (!answer.ok) return;
+      data = await answer.json();
+    } catch (error) { return; }
+    if (own !== box || data.points.length < 2) return;
+    draw(data);
+  }
+  function draw(data) {
+    const figure = box.querySelector(".chart");
+    if (!figure) return;
+    stop();
+    const stage = document.createElement("div");
+    stage.className = "chart-stage";
+    stage.tabIndex = 0;
+    stage.setAttribute("role", "img");
+    stage.setAttribute("aria-label", data.title + ". Arrow keys move the crosshair.");
+    figure.classList.add("chart--live");
+    figure.append(stage);
+    const isMoney = data.kind === "equity";
+    const main = colour(isMoney ? "accent" : "yes");
+    chart = library.createChart(stage, {
+      autoSize: true,
+      layout: { background: { color: "transparent" }, textColor: colour("muted"), fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12, attributionLogo: true },
+      grid: { vertLines: { visible: false }, horzLines: { color: colour("hairline"), style: library.LineStyle.Dotted } },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.08 } },
+      timeScale: { borderVisible: false, timeVisible: data.step_s < 86400, secondsVisible: false, rightOffset: 1, fixLeftEdge: true, fixRightEdge: true },
+      crosshair: { mode: library.CrosshairMode.Magnet, vertLine: { color: colour("control"), labelBackgroundColor: colour("text") }, horzLine: { color: colour("control"), labelBackgroundColor: colour("text") } },
+      localization: { priceFormatter: (value) => (isMoney ? "$" + value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 }) : percentWords(value)), timeFormatter: (time) => exactTime(time) },
+      handleScroll: { vertTouchDrag: false }, kineticScroll: { touch: false, mouse: false },
+    });
+    line = chart.addSeries(library.AreaSeries, {
+      lineColor: main, topColor: faded(main, 0.18), bottomColor: faded(main, 0), lineWidth: 2,
+      lineType: isMoney ? library.LineType.Simple : library.LineType.WithSteps,
+      priceFormat: isMoney ? { type: "price", precision: 2, minMove: 0.01 } : { type: "price", precision: 3, minMove: 0.001 },
+      lastPriceAnimation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 1,
+    });
+    const points = data.points.map(([time, text]) => (text === null ? { time } : { time, value: Number(text) }));
+    line.setData(points);
+    lastTime = points[points.length - 1].time;
+    if (data.baseline) line.createPriceLine({ price: Number(data.baseline), color: colour("control"), lineWidth: 1, lineStyle: library.LineStyle.Solid, title: "Start" });
+    if (data.marks && data.marks.length && library.createSeriesMarkers) {
+      library.createSeriesMarkers(line, data.marks.map((mark) => ({ time: mark.time, position: mark.is_sale ? "aboveBar" : "belowBar", shape: mark.is_sale ? "arrowDown" : "arrowUp", color: colour("text") })));
+    }
+    chart.timeScale().fitContent();
+    keys(stage, points);
+  }
+  function percentWords(value) {
+    const percent = value * 100;
+    return (Math.abs(percent - Math.round(percent)) < 0.05 ? Math.round(percent) : percent.toFixed(1)) + "%";
+  }
+  function exactTime(time) {
+    return new Date(time * 1000).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  }
+  function keys(stage, points) {
+    let at = points.length - 1;
+    stage.addEventListener("keydown", (event) => {
+      const move = { ArrowLeft: -1, ArrowRight: 1, Home: -points.length, End: points.length }[event.key];
+      if (!move) return;
+      event.preventDefault();
+      at = Math.max(0, Math.min(points.length - 1, at + move));
+      const point = points[at];
+      if (point.value === undefined) return;
+      chart.setCrosshairPosition(point.value, point.time, line);
+      const voice = document.getElementById("announce");
+      if (voice) voice.textContent = exactTime(point.time) + ", " + (box.dataset.kind === "equity" ? "$" + point.value.toFixed(2) : percentWords(point.value));
+    });
+    stage.addEventListener("blur", () => chart && chart.clearCrosshairPosition());
+  }
+  function stop() {
+    if (chart) { chart.remove(); chart = null; line = null; }
+    if (observer) observer.disconnect();
+    document.querySelectorAll(".chart-stage").forEach((stage) => stage.remove());
+  }
+
+  /* The last point moves with the price. */
+  Polysim.on("painted", () => {
+    if (!line || !box || box.dataset.kind === "equity") return;
+    const frame = Polysim.priceFrame(document.body.dataset.book);
+    const price = frame && frame.outcomes[Number(box.dataset.outcome)].price;
+    if (!price) return;
+    lastTime = Math.max(lastTime, Math.floor(Polysim.serverNow() / 60000) * 60);
+    line.update({ time: lastTime, value: Number(price) });
+  });
+  Polysim.on("theme", () => setTimeout(start, 50));
+  document.addEventListener("htmx:after:swap", () => { if (document.getElementById("chart") !== box) start(); });
+  start();
+})(window.Polysim);
