@@ -13,6 +13,8 @@ PROBE_SECONDS_MAX = 5
 MODES = ("auto", "live", "demo", "replay", "off")
 # Below the range from which the system takes the local ports of outgoing connections.
 PORT_FIRST, PORT_LAST = 20_000, 32_000
+# A recording of books about a minute apart would hardly seem to move at its own pace.
+QUICKSTART_REPLAY_SPEED = "30"
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ def choose_feed(environment: dict[str, str]) -> Feed:
     http, websocket = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
     addresses = {
         "POLYMARKET_FEED_MODE": mode,
-        "POLYMARKET_GAMMA_URL": http,
-        "POLYMARKET_CLOB_URL": http,
-        "POLYMARKET_DATA_URL": http,
+        "POLYMARKET_GAMMA_URL": f"{http}/gamma",
+        "POLYMARKET_CLOB_URL": f"{http}/clob",
+        "POLYMARKET_DATA_URL": f"{http}/data",
         "POLYMARKET_WS_MARKET_URL": f"{websocket}/ws/market",
     }
+    if mode == "replay" and "POLYMARKET_REPLAY_SPEED" not in environment:
+        addresses["POLYMARKET_REPLAY_SPEED"] = QUICKSTART_REPLAY_SPEED
     return Feed(mode, addresses, port)
 
 

@@ -39,7 +39,7 @@ def test_auto_is_live_when_the_venue_answers(venue_url: str) -> None:
 def test_auto_is_demo_when_nobody_answers() -> None:
     feed = choose_feed({"POLYMARKET_CLOB_URL": f"http://127.0.0.1:{free_port()}"})
     assert feed.mode == "demo"
-    assert feed.environment["POLYMARKET_CLOB_URL"] == f"http://127.0.0.1:{feed.venue_port}"
+    assert feed.environment["POLYMARKET_CLOB_URL"] == f"http://127.0.0.1:{feed.venue_port}/clob"
     websocket = f"ws://127.0.0.1:{feed.venue_port}/ws/market"
     assert feed.environment["POLYMARKET_WS_MARKET_URL"] == websocket
 

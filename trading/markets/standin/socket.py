@@ -42,7 +42,7 @@ class MarketSocket:
         if listener.is_dropped:
             # Ending without a close message makes the server cut the connection.
             return
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await websocket.close()
 
     async def _read(self, websocket: WebSocket, listener: Listener) -> None:

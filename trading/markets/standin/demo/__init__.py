@@ -1,0 +1,1 @@
+"""Demo mode: a synthetic catalogue whose prices are a function of a seed and the time."""
