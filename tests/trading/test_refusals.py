@@ -346,6 +346,27 @@ def test_a_price_outside_the_band_has_no_depth(trader: Trader) -> None:
     assert error.code == "NO_EXECUTABLE_DEPTH"
 
 
+def test_without_required_depth_a_later_price_inside_the_band_fills(
+    trader: Trader, settings: Any
+) -> None:
+    settings.TRADE_REQUIRE_BOOK_DEPTH = False
+    market = make_market()
+    set_book(market, asks=[("0.58", 50)], last_trade="0.50")
+    answer = trader.place(market, "BUY", quantity="10", price="0.60")
+    assert (answer["status"], answer["price"]) == ("FILLED", "0.5000")
+    assert (answer["price_source"], answer["book_walk_levels"]) == ("last_trade_only", None)
+
+
+def test_without_required_depth_an_order_may_still_find_no_price(
+    trader: Trader, settings: Any
+) -> None:
+    settings.TRADE_REQUIRE_BOOK_DEPTH = False
+    market = make_market()
+    set_book(market, asks=[])
+    error = refused(trader, market, quantity="10", price="0.60")
+    assert error.code == "PRICE_UNAVAILABLE"
+
+
 def test_without_valkey_orders_are_refused(
     market: Market, trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

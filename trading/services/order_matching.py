@@ -9,6 +9,7 @@ from django.conf import settings
 from polysim.kernel.clock import to_milliseconds
 from polysim.kernel.money import CENT, to_scaled
 from trading.engine.book import depletion_of, executable_book
+from trading.engine.cascade import BOOK_WALK, Tier, match_by_cascade, touch_tiers
 from trading.engine.matching import FILLED, KILLED, REJECTED, MatchRequest, MatchResult, match_order
 from trading.markets.books import (
     ABSENT,
@@ -16,7 +17,7 @@ from trading.markets.books import (
     note_page_interest,
     read_live_market,
 )
-from trading.markets.pricing import Book
+from trading.markets.pricing import Book, midpoint
 from trading.services.market_terms import MarketTerms, OutcomeTerms
 from trading.services.order_checks import is_halted
 from trading.services.order_request import PlaceOrder
@@ -31,7 +32,8 @@ class Matched:
     """What the book says to an order.
 
     `refusal` is the code of the matching stage or None. `takes` are depletion keys and scaled
-    shares to take. `cash_needed` is what a buy must have free, scaled.
+    shares to take. `cash_needed` is what a buy must have free, scaled. `price_source` labels where
+    a fill's price came from (trading-api 7.4).
     """
 
     result: MatchResult
@@ -43,6 +45,7 @@ class Matched:
     displayed: int | None
     executable: Book
     is_waiting_for_venue: bool = False
+    price_source: str = BOOK_WALK
 
 
 def read_fresh_market(condition_id: str, *, now: datetime) -> LiveMarket:
@@ -88,7 +91,11 @@ def match_command(
     request = _request(command, terms, book, live.displayed(outcome.index))
     if is_usable:
         request = replace(request, displayed_book=merged)
-    result = match_order(request)
+    result, price_source = match_order(request), BOOK_WALK
+    if is_usable and not settings.TRADE_REQUIRE_BOOK_DEPTH:
+        tiers = _later_tiers(command.side, outcome.index, live)
+        result, source = match_by_cascade(request, tiers)
+        price_source = source or BOOK_WALK
     refusal = _refusal(command, terms, result)
     if command.is_immediate and not is_usable:
         refusal = "NO_EXECUTABLE_DEPTH" if live.status == ABSENT else "STALE_QUOTE"
@@ -102,7 +109,22 @@ def match_command(
         displayed=live.displayed(outcome.index),
         executable=book,
         is_waiting_for_venue=halted,
+        price_source=price_source,
     )
+
+
+def _later_tiers(side: str, outcome_index: int, live: LiveMarket) -> list[Tier]:
+    """Prices that may fill an order without depth, as far as the live market has them."""
+    merged = live.merged_book(outcome_index)
+    token = live.books[outcome_index]
+    others = [
+        ("clob_midpoint_cached", midpoint(merged)),
+        ("last_trade_only", live.last_trade(outcome_index)),
+    ]
+    return [
+        *touch_tiers(side, token.book if token else Book(), merged),
+        *[Tier(label, price) for label, price in others if price is not None],
+    ]
 
 
 def _request(

@@ -15,8 +15,6 @@ from trading.services.order_checks import expiry_of
 from trading.services.order_matching import Matched
 from trading.services.order_request import Caller, PlaceOrder
 
-PRICE_SOURCE = "book_walk"
-
 
 def refused_request(
     command: PlaceOrder, caller: Caller, *, refusal: str, key: str, now: datetime
@@ -113,7 +111,7 @@ def _fill(matched: Matched, terms: MarketTerms) -> dict[str, Any] | None:
 def _evidence(matched: Matched, terms: MarketTerms) -> dict[str, Any]:
     """What the fill can be replayed from (architecture law 9)."""
     return {
-        "source": PRICE_SOURCE,
+        "source": matched.price_source,
         "book_seq": matched.live.seq,
         "quote_age_ms": matched.age_ms,
         "displayed_price": _text(matched.displayed),
@@ -164,12 +162,12 @@ def answer_frame(
         "liquidity": liquidity,
         "filled_at": iso_text(now) if status == "FILLED" else None,
         "cancelled_reason": cancelled_reason(command, result),
-        "price_source": PRICE_SOURCE if has_fill else None,
+        "price_source": matched.price_source if has_fill else None,
         "slippage_bps": result.slippage_bps,
         "quote_age_ms": matched.age_ms if matched.live.confirmed_at_ms else None,
         "spread_bps": result.spread_bps,
         "impact_bps": result.impact_bps,
-        "book_walk_levels": result.levels_taken if has_fill else None,
+        "book_walk_levels": result.levels_taken or None,
         "account_balance": None,
         "position": {"market_id": terms.condition_id, "outcome": outcome.label},
         "client_order_id": command.client_order_id,
