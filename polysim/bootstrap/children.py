@@ -24,11 +24,11 @@ def application_processes(
     celery = [python, "-m", "celery", "-A", "polysim.celery"]
     commands: dict[str, Sequence[str]] = {}
     if feed.venue_port is not None:
-        venue = ["run_venue", "--port", str(feed.venue_port), "--mode", feed.mode, SKIP_CHECKS]
+        venue = ["run_venue", "--port", str(feed.venue_port), "--mode", feed.mode]
         commands["run_venue"] = [*manage, *venue]
     commands["web"] = [python, "-m", "polysim.serving", "--port", str(port)]
     if feed.mode != "off":
-        commands["stream_prices"] = [*manage, "stream_prices", SKIP_CHECKS]
+        commands["stream_prices"] = [*manage, "stream_prices"]
     commands["match_orders"] = [*manage, "match_orders", SKIP_CHECKS]
     # Threads: no child processes of its own, and one copy of the code in memory.
     worker = ["worker", "--pool", "threads", "--concurrency", "4", "--queues", QUEUES]
