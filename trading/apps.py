@@ -9,3 +9,6 @@ class TradingConfig(AppConfig):
     name = "trading"
     label = "trading"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from trading import receivers  # noqa: F401 (connects them)

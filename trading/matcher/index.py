@@ -35,6 +35,10 @@ class OpenOrder:
         """Unique over all buildings."""
         return self.schema, self.order_id
 
+    def is_due(self, now_ms: int) -> bool:
+        """Whether a GTD order's time has come."""
+        return self.expires_ms is not None and self.expires_ms <= now_ms
+
 
 class OrderIndex:
     """Open orders by market; `identity` finds one, `condition_id` those of a market."""
@@ -84,11 +88,7 @@ class OrderIndex:
 
     def due(self, now_ms: int) -> list[OpenOrder]:
         """GTD orders whose time has come."""
-        return [
-            order
-            for order in self._orders.values()
-            if order.expires_ms is not None and order.expires_ms <= now_ms
-        ]
+        return [order for order in self._orders.values() if order.is_due(now_ms)]
 
     def cleared(self, now_ms: int) -> list[OpenOrder]:
         """Orders of markets whose book the venue has emptied since they were placed."""

@@ -1,7 +1,7 @@
 """The matcher's loop: listens to ticks and new orders, fills what is crossed, sweeps by the clock.
 
 It holds nothing that cannot be rebuilt: the index is read from all buildings at start, after a
-loss of Valkey or PostgreSQL, and once a minute. The database decides every fill, so a second
+loss of Valkey or PostgreSQL, and twice a minute. The database decides every fill, so a second
 matcher or a repeated cycle does no harm. Contract: trading-api 7.3, architecture (Processes).
 """
 
@@ -22,7 +22,7 @@ from polysim.kernel.money import NotExact, parse_decimal, to_scaled
 from polysim.kernel.redis import get_redis, key
 from polysim.kernel.tenancy import enter_building
 from tenants.selectors import list_schemas
-from trading.markets.books import replace_held_interest
+from trading.markets.books import add_held_interest, replace_held_interest
 from trading.markets.books.keys import catalogue_channel, orders_channel
 from trading.matcher.index import OpenOrder, OrderIndex
 from trading.selectors.open_orders import (
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 CYCLE_S = 1.0
 ENDED_MARKETS_S = 10.0
-RELOAD_S = 60.0
+RELOAD_S = 30.0
 # Ticks of one moment are handled together; far below the 2 s that a fill may take.
 GATHER_S = 0.05
 RETRY_S_MAX = 5.0
@@ -127,6 +127,7 @@ class Matcher:
                 price=to_scaled(parse_decimal(trade["price"])),
                 size=to_scaled(parse_decimal(trade["size"])),
                 identity=str(trade["identity"]),
+                seen_ms=to_milliseconds(self._clock()),
             )
         except (KeyError, NotExact):
             logger.warning("A trade frame without a usable price was left out.")
@@ -156,7 +157,7 @@ class Matcher:
         if moment >= self._due["ended"]:
             self._due["ended"] = moment + ENDED_MARKETS_S
             self._expire_ended(now)
-        self._fill(now)
+        self._fill()
 
     def reload(self) -> None:
         """Read the open orders of all buildings and tell the feed which markets matter."""
@@ -172,11 +173,18 @@ class Matcher:
 
     def _take_in_opened(self) -> None:
         opened, self._opened = self._opened, {}
+        fresh: set[str] = set()
         for schema, order_ids in opened.items():
             with enter_building(schema):
-                for order in list_open_orders(sorted(order_ids)):
-                    self.index.put(order)
-                    self._dirty.add(order.condition_id)
+                found = {order.order_id: order for order in list_open_orders(sorted(order_ids))}
+            for order_id in order_ids:
+                if order_id not in found:
+                    self.index.drop((schema, order_id))
+            for order in found.values():
+                self.index.put(order)
+                fresh.add(order.condition_id)
+        self._dirty |= fresh
+        add_held_interest("orders", fresh)
 
     def _expire_ended(self, now: datetime) -> None:
         market_ids = sorted({order.market_id for order in self.index})
@@ -184,18 +192,21 @@ class Matcher:
         orders = [order for order in self.index if order.market_id in ended]
         self._drop(expire_orders_of_ended_markets(orders=orders, now=now))
 
-    def _fill(self, now: datetime) -> None:
+    def _fill(self) -> None:
+        """Each market at its own moment: an order may expire while others are filled."""
         prints, self._prints = self._prints, []
         dirty, self._dirty = self._dirty, set()
         for condition_id in dirty:
             orders = self.index.of_market(condition_id)
             if orders:
+                now = self._clock()
                 self._note_fills(
                     fill_crossed_orders(condition_id=condition_id, orders=orders, now=now)
                 )
         for condition_id, printed in prints:
             orders = self.index.of_market(condition_id)
             if orders:
+                now = self._clock()
                 self._note_fills(
                     fill_printed_orders(
                         condition_id=condition_id, orders=orders, printed=printed, now=now

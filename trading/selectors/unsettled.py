@@ -44,7 +44,9 @@ def list_unsettled_positions() -> list[UnsettledPosition]:
         "owed_payouts": Subquery(newest.values("payouts")[:1]),
     }
     open_rows = (
-        Position.objects.filter(status=Position.Status.OPEN)
+        Position.objects.filter(
+            status=Position.Status.OPEN, market_id__in=MarketResolution.objects.values("market_id")
+        )
         .annotate(**owed)
         .filter(owed_version__isnull=False)
         .order_by("id")

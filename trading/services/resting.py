@@ -5,7 +5,7 @@ in Valkey before, and each order is then filled by one statement in its building
 again under the user's lock. A repeat of the same match finds its own fill and moves nothing.
 """
 
-import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DataError, IntegrityError, InternalError
 
 from polysim.kernel.clock import iso_text, to_milliseconds
 from polysim.kernel.money import (
@@ -34,8 +34,18 @@ from trading.engine.resting import (
     match_resting,
 )
 from trading.events import tell_user
-from trading.markets.books import LiveMarket, give_back_depth, read_live_market, take_depth
+from trading.markets.books import (
+    LiveMarket,
+    claim_print,
+    give_back_depth,
+    read_live_market,
+    take_depth,
+)
 from trading.matcher.index import OpenOrder
+from trading.services.refusals import ServerBusy
+from trading.services.statements import call_once
+
+logger = logging.getLogger(__name__)
 
 # Another order may take the same depth between reading and taking: read and match again.
 MATCH_TRIES_MAX = 5
@@ -43,7 +53,7 @@ MATCH_TRIES_MAX = 5
 FILL_LOCK_WAIT_MS = 250
 
 # Refusals after which the order is no longer open; the index forgets it.
-ENDED_REFUSALS = {"gone", "not_open", "expired", "wallet_not_active", "market_closed"}
+ENDED_REFUSALS = {"gone", "not_open", "wallet_not_active", "market_closed", "defect"}
 
 SideOrders = list[tuple[OpenOrder, RestingOrder]]
 Match = tuple[OpenOrder, RestingOrder, RestingFill]
@@ -51,12 +61,16 @@ Match = tuple[OpenOrder, RestingOrder, RestingFill]
 
 @dataclass(frozen=True, slots=True)
 class VenuePrint:
-    """A trade the venue printed, scaled, in the prices of `outcome_index`."""
+    """A trade the venue printed, scaled, in the prices of `outcome_index`.
+
+    `seen_ms` is when we heard of it (unix ms): younger orders have no part in it.
+    """
 
     outcome_index: int
     price: int
     size: int
     identity: str
+    seen_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,9 @@ def fill_crossed_orders(
     wait (trading-api 7.4, 7.5). Raises ServiceUnavailable when Valkey does not answer.
     """
     now_ms = to_milliseconds(now)
+    orders = [order for order in orders if not order.is_due(now_ms)]
+    if not orders:
+        return []
     for _ in range(MATCH_TRIES_MAX):
         live = read_live_market(condition_id, note_interest=False)
         if not can_match(live, now_ms):
@@ -97,10 +114,18 @@ def fill_crossed_orders(
 def fill_printed_orders(
     *, condition_id: str, orders: Sequence[OpenOrder], printed: VenuePrint, now: datetime
 ) -> list[FillReport]:
-    """Fill orders at or beyond a price the venue traded at, up to the printed size."""
+    """Fill orders at or beyond a price the venue traded at, up to the printed size.
+
+    A print is used once by one matcher, however often it is heard.
+    """
     now_ms = to_milliseconds(now)
+    orders = [
+        order
+        for order in orders
+        if order.created_ms <= printed.seen_ms and not order.is_due(now_ms)
+    ]
     live = read_live_market(condition_id, note_interest=False)
-    if not can_match(live, now_ms):
+    if not orders or not can_match(live, now_ms):
         return []
     price = printed.price if printed.outcome_index == 0 else SCALE - printed.price
     left = printed.size
@@ -115,6 +140,8 @@ def fill_printed_orders(
         )
         left -= sum(fill.quantity for fill in fills)
         matches += _joined(side_orders, fills)
+    if not matches or not claim_print(printed.identity):
+        return []
     return _write_fills(live, matches, now=now, printed=printed)
 
 
@@ -204,9 +231,15 @@ def _write_fills(
     printed: VenuePrint | None = None,
 ) -> list[FillReport]:
     reports: list[FillReport] = []
-    for match in matches:
+    for number, match in enumerate(matches):
         order, _, fill = match
-        answer = _write_fill(live, order, fill, now=now, printed=printed)
+        try:
+            answer = _write_fill(live, order, fill, now=now, printed=printed)
+        except Exception:
+            # Whether this one was written is unknown; those after it were not.
+            if printed is None:
+                give_back_depth(live.condition_id, _depletion(matches[number + 1 :]))
+            raise
         if "refused" in answer:
             if printed is None:
                 give_back_depth(live.condition_id, _depletion([match]))
@@ -225,11 +258,13 @@ def _write_fill(
     now: datetime,
     printed: VenuePrint | None,
 ) -> dict[str, Any]:
-    """One statement, one transaction. What remained makes the match key unrepeatable."""
-    occasion = f"print:{printed.identity}" if printed else f"book:{live.seq}"
+    """One statement, one transaction. The match key makes a repeat find its own fill: a print
+    fills an order once, a state of the book once for what remained of it.
+    """
+    occasion = f"book:{live.seq}:{order.remaining}"
     request = {
         "order_id": order.order_id,
-        "match_key": f"{occasion}:{order.remaining}"[:80],
+        "match_key": f"print:{printed.identity}"[:80] if printed else occasion,
         "quantity": str(from_scaled(fill.quantity)),
         "price": str(Decimal(_exact_price(fill)).scaleb(-12)),
         "exact_notional": str(Decimal(fill.notional_product).scaleb(-12)),
@@ -265,10 +300,16 @@ def _evidence(
 
 
 def _call(function: str, schema: str, request: dict[str, Any]) -> dict[str, Any]:
-    with enter_building(schema), connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s::jsonb)", [json.dumps(request)])
-        answer = cursor.fetchone()[0]
-    return dict(json.loads(answer) if isinstance(answer, str) else answer)
+    """Call a function in a building; contention and defects of one order are its refusal."""
+    with enter_building(schema):
+        try:
+            return call_once(function, request)
+        except ServerBusy:
+            return {"refused": "busy"}
+        except (IntegrityError, DataError, InternalError):
+            # One bad row must not keep everybody else's orders from filling.
+            logger.exception("%s failed in %s for %s", function, schema, request)
+            return {"refused": "defect"}
 
 
 def _tell_of_fill(order: OpenOrder, fill: dict[str, Any], *, now: datetime) -> None:
@@ -335,12 +376,13 @@ def _tell_of_end(
     now: datetime,
 ) -> None:
     """The `order` frame of trading-api 10.2 for an order that ended by itself."""
-    condition_ids = {order.order_id: order.condition_id for order in owned}
+    order = next(one for one in owned if one.order_id == ended["order_id"])
     frame = {
         "type": "order",
         "order_id": ended["order_id"],
-        "market_id": condition_ids[ended["order_id"]],
+        "market_id": order.condition_id,
         "side": ended["side"],
+        "outcome": order.outcome_label,
         "status": status,
         "cancelled_reason": reason,
         "wallet_id": ended["wallet_id"],

@@ -3,20 +3,24 @@
 Contract: trading-api 9. The result is the venue's (`MarketResolution`), never inferred here.
 """
 
-import json
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DataError, IntegrityError, InternalError
 
 from polysim.kernel.clock import iso_text
 from polysim.kernel.money import money_text, shares_text, to_scaled
 from trading.engine.valuation import settlement_result
 from trading.events import tell_user
 from trading.selectors.unsettled import UnsettledPosition, list_unsettled_positions
+from trading.services.refusals import ServerBusy
+from trading.services.statements import call_once
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,14 @@ def _settle(position: UnsettledPosition, *, now: datetime) -> dict[str, Any]:
         "now": now.isoformat(),
         "wait_ms": settings.LOCK_WAIT_MS,
     }
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT settle_position(%s::jsonb)", [json.dumps(request)])
-        answer = cursor.fetchone()[0]
-    return dict(json.loads(answer) if isinstance(answer, str) else answer)
+    try:
+        return call_once("settle_position", request)
+    except ServerBusy:
+        return {"refused": "busy"}
+    except (IntegrityError, DataError, InternalError):
+        # One bad row must not keep everybody else from being paid.
+        logger.exception("Position %s could not be settled.", position.position_id)
+        return {"refused": "defect"}
 
 
 def _result(position: UnsettledPosition, share: Decimal) -> str:

@@ -21,7 +21,13 @@ _CONTENTION = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 _STATEMENTS = {
     name: f"SELECT {name}(%s::jsonb)"
-    for name in ("place_order", "cancel_order", "end_orders", "fill_resting_order")
+    for name in (
+        "place_order",
+        "cancel_order",
+        "end_orders",
+        "fill_resting_order",
+        "settle_position",
+    )
 }
 
 

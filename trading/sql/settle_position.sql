@@ -27,9 +27,10 @@ BEGIN
   RETURN jsonb_build_object('paid', v_payout::text, 'quantity', v_position.quantity::text);
 END $$;
 
--- A later version: the difference is posted, the first settlement stays as it was. A clawback
--- takes at most the free cash that is left (cash never falls below zero). A wallet reset since
--- then keeps nothing of the old money, so nothing is posted to it.
+-- A later version: what is missing to the new payout is posted, the first settlement stays as it
+-- was. A clawback takes at most the free cash that is left (cash never falls below zero); a later
+-- version counts from what was really paid. A wallet that was reset or archived since the position
+-- closed keeps nothing of the old money, so nothing is posted to it.
 CREATE FUNCTION correct_settlement(
   request jsonb, v_position trading_position, v_former trading_settlement, v_wallet wallets_wallet
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -37,10 +38,15 @@ DECLARE
   v_at timestamptz := (request->>'now')::timestamptz;
   v_share numeric := (request->>'payout_per_share')::numeric;
   v_payout numeric := round(v_former.quantity * v_share, 2);
-  v_moved numeric := greatest(v_payout - v_former.payout, -v_wallet.balance);
+  v_paid numeric;
+  v_moved numeric := 0;
 BEGIN
-  IF v_wallet.reset_at > v_former.settled_at THEN
-    v_moved := 0;
+  IF v_wallet.status <> 'ARCHIVED' AND (v_wallet.reset_at > v_position.closed_at) IS NOT TRUE THEN
+    SELECT COALESCE(sum(e.amount), 0) INTO v_paid FROM wallets_ledgertransaction t
+      JOIN wallets_ledgerentry e ON e.transaction_id = t.id AND e.account = 'CASH'
+      WHERE t.reference IN (SELECT format('settlement:%s:v%s', v_position.id, earlier)
+        FROM generate_series(1, v_former.version) AS earlier);
+    v_moved := greatest(v_payout - v_paid, -v_wallet.balance);
   END IF;
   PERFORM post_ledger(v_position.wallet_id, 'SETTLEMENT',
     format('settlement:%s:v%s', v_position.id, request->>'version'), 'Corrected result', v_at,

@@ -18,6 +18,7 @@ from trading.markets.books.state import (
 )
 from trading.markets.books.store import (
     add_held_interest,
+    claim_print,
     give_back_depth,
     note_page_interest,
     read_feed_state,
@@ -43,6 +44,7 @@ __all__ = [
     "Quote",
     "TokenBook",
     "add_held_interest",
+    "claim_print",
     "give_back_depth",
     "note_page_interest",
     "read_feed_state",

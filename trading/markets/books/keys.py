@@ -4,6 +4,7 @@ from polysim.kernel.redis import key
 
 BOOK_TTL_S = 7 * 24 * 3600  # a closed market's last book is kept for display (polymarket-feed 7)
 PAGE_INTEREST_S = 300  # unsubscribing waits 5 minutes after the last interest (4.5)
+PRINT_TTL_S = 3600  # longer than any repeat of a print after a reconnect
 HELD_KINDS = ("orders", "positions", "watchlists")
 
 
@@ -25,6 +26,11 @@ def feed_key() -> str:
 def owner_key() -> str:
     """The lease of the one process that may write books (polymarket-feed 5.4)."""
     return key("feed", "owner")
+
+
+def print_key(identity: str) -> str:
+    """Marks a printed trade that has filled resting orders (trading-api 7.3)."""
+    return key("print", identity)
 
 
 def page_interest_key() -> str:

@@ -115,6 +115,13 @@ def give_back_depth(condition_id: str, quantities: Mapping[str, int]) -> None:
         _script(scripts.GIVE_BACK_DEPTH)(keys=[keys.taken_key(condition_id)], args=arguments)
 
 
+def claim_print(identity: str) -> bool:
+    """Whether a printed trade has not been used to fill orders yet; it is from now on."""
+    with _answering():
+        name = keys.print_key(identity)
+        return bool(get_redis().set(name, "1", nx=True, ex=keys.PRINT_TTL_S))
+
+
 def read_feed_state() -> FeedState:
     """The feed as a whole."""
     with _answering():
