@@ -12,7 +12,6 @@ QUEUES = "feed,default,mail,evaluator,payouts"
 # Fewer malloc arenas keep threads from spreading memory that is hardly used. The checks ran when
 # the installation was prepared; running them again would load every page into every process.
 LOW_MEMORY = {"MALLOC_ARENA_MAX": "2", "CELERY_SKIP_CHECKS": "1", "PYTHONUNBUFFERED": "1"}
-SKIP_CHECKS = "--skip-checks"
 
 
 def application_processes(
@@ -29,7 +28,7 @@ def application_processes(
     commands["web"] = [python, "-m", "polysim.serving", "--port", str(port)]
     if feed.mode != "off":
         commands["stream_prices"] = [*manage, "stream_prices"]
-    commands["match_orders"] = [*manage, "match_orders", SKIP_CHECKS]
+    commands["match_orders"] = [*manage, "match_orders"]
     # Threads: no child processes of its own, and one copy of the code in memory.
     worker = ["worker", "--pool", "threads", "--concurrency", "4", "--queues", QUEUES]
     worker += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]

@@ -11,6 +11,8 @@ from trading.matcher.loop import Matcher
 class Command(BaseCommand):
     """Runs until it gets SIGTERM or SIGINT."""
 
+    # The checks load every page; this process serves none.
+    requires_system_checks: list[str] = []
     help = "Fill resting orders as books cross them; expire orders whose time or market ended."
 
     def handle(self, *args: Any, **options: Any) -> None:
