@@ -30,9 +30,10 @@ def closed_time(timestamp_ms: int) -> str:
 def market_row(market: Market, now_ms: int, *, has_parent: bool = False) -> dict[str, Any]:
     """One market; `has_parent` adds the event without its markets, as `/markets` does."""
     row = market.describe(market)
-    row |= _identity(market)
-    row |= _prices(market, now_ms)
-    row |= _life(market, now_ms)
+    if market.is_recorded:
+        row |= _moved_since(market, now_ms)
+    else:
+        row |= _identity(market) | _prices(market, now_ms) | _life(market, now_ms)
     if has_parent and market.event is not None:
         row["events"] = [event_row(market.event, now_ms, has_markets=False)]
     return row
@@ -77,6 +78,23 @@ def _prices(market: Market, now_ms: int) -> dict[str, Any]:
     if market.last_prices is not None:
         row["lastTradePrice"] = number(market.last_prices[0])
     return row | _price_changes(market, middle, now_ms)
+
+
+def _moved_since(market: Market, now_ms: int) -> dict[str, Any]:
+    """What playing or a hook has changed in a recorded row: prices, tick, the end of its life."""
+    moved: dict[str, Any] = {"orderPriceMinTickSize": number(market.tick)}
+    names = ["outcomePrices", "bestBid", "bestAsk", "spread", "lastTradePrice"]
+    if market.timestamp_ms and not market.is_closed:
+        prices = _prices(market, now_ms)
+        names += ["volume", "volumeNum", "volume24hr"] if market.tape else []
+        if not market.volume_total:
+            names += ["liquidity", "liquidityNum"]
+        moved |= {name: prices[name] for name in names if name in prices}
+        moved |= _price_changes(market, market.middle(), now_ms)
+    if market.is_closed and market.timestamp_ms:
+        moved |= _life(market, now_ms)
+        moved["outcomePrices"] = inner_json(list(market.payouts or ("0", "0")))
+    return moved
 
 
 def _price_changes(market: Market, middle: int | None, now_ms: int) -> dict[str, Any]:

@@ -78,6 +78,8 @@ class Market:
     tape: deque[Print] = field(default_factory=lambda: deque(maxlen=TAPE_LENGTH))
     #: A hook holds the book as it is: the simulation and the recording leave it alone.
     is_held: bool = False
+    #: `describe` answers a whole recorded row, so only what moved since stands above it.
+    is_recorded: bool = False
 
     @property
     def is_closed(self) -> bool:

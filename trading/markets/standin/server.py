@@ -54,7 +54,9 @@ def build_app(options: argparse.Namespace) -> Starlette:
         raise SystemExit("replay needs --recording, the folder to play")
     try:
         recording = open_recording(
-            Path(options.recording), lists_everything=options.catalogue == "all"
+            Path(options.recording),
+            lists_everything=options.catalogue == "all",
+            now_ms=wall_ms(),
         )
     except RecordingError as error:
         raise SystemExit(f"The recording cannot be played: {error}") from None
