@@ -253,6 +253,18 @@ async def test_rotation_keeps_every_book_live(
         await wait_for(lambda: stream.keeper.books["11"].best_bid == 610_000)
 
 
+async def test_a_successor_without_books_leaves_the_former_connection_in_place(
+    open_stream: OpenStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots_module, "HAND_OVER_S", 0.3)
+    async with open_stream(rotate_s=0.2) as (venue, stream):
+        former = stream.connections()[0].id
+        venue.is_frozen = True
+        await wait_for(lambda: stream.keeper.counters["connection_no_book"] >= 1)
+        assert stream.connections()[0].id == former
+        assert is_live(stream)
+
+
 async def test_markets_come_and_go_on_a_living_connection(open_stream: OpenStream) -> None:
     async with open_stream(markets=3, wait=False) as (venue, stream):
         await stream.want(venue.specs[:2], held=())

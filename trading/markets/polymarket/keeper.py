@@ -40,6 +40,8 @@ LAG_LASTS_MS: Final = 30_000
 RESYNC_PAUSE_MS: Final = 2_000
 OUTDATED_PAUSE_MS: Final = 500
 GHOST_PAUSE_MS: Final = 5_000
+#: Markets that wait to be asked about; `new_market` frames come in floods (5.5).
+NAMED_MAX: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +200,14 @@ class BookKeeper:
             if book is not None:
                 applied = book.apply_tick_size(event, connection_id=connection_id, now_ms=now_ms)
                 self._note(book, applied, now_ms)
-                self.lifecycle.add(book.condition_id)
+                self._name(book.condition_id)
         elif isinstance(event, NewMarket | MarketResolved):
-            self.lifecycle.add(event.condition_id)
+            self._name(event.condition_id)
+
+    def _name(self, condition_id: str) -> None:
+        """Have Gamma asked about the market; in a flood the regular sweep finds the rest."""
+        if len(self.lifecycle) < NAMED_MAX:
+            self.lifecycle.add(condition_id)
 
     def _handle_book(self, event: BookSnapshot, connection_id: int, now_ms: int) -> None:
         book = self.books.get(event.token_id)
@@ -308,7 +315,7 @@ class BookKeeper:
         self.reconfirmed.add(book.condition_id)
         if snapshot.tick_size is not None and snapshot.tick_size != book.tick_size:
             book.tick_size = snapshot.tick_size
-            self.lifecycle.add(book.condition_id)
+            self._name(book.condition_id)
             self._touch(book.token_id)
 
     def mark_absent(self, token_id: str) -> None:

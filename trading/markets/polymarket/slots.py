@@ -181,10 +181,8 @@ class Slot:
             serving_successor.cancel()
             await successor.close()
             raise
-        if serving_successor.done():
-            self._keeper.give_up_awaiting(successor.id)
-            # Tokens that had moved already need their books from the former one again.
-            await self._return_to(former)
+        if serving_successor.done() or not successor.has_book:
+            await self._give_up(successor, serving_successor, former)
             return former, serving
         late = self._keeper.awaited_on(successor.id)
         self._keeper.attach(late, successor.id)
@@ -204,6 +202,18 @@ class Slot:
             if serving.done() or not former.is_open:
                 return
             await asyncio.sleep(0.05)
+
+    async def _give_up(
+        self, successor: Connection, serving: asyncio.Task[str], former: Connection
+    ) -> None:
+        """The successor died or never sent a book: it counts as dead, the former one goes on."""
+        reason = successor.end_reason if serving.done() else "no_book"
+        await successor.close()
+        await asyncio.gather(serving, return_exceptions=True)
+        self._keeper.give_up_awaiting(successor.id)
+        # Tokens that had moved already need their books from the former one again.
+        await self._return_to(former)
+        self._on_end(reason, successor.has_book)
 
     async def _return_to(self, former: Connection) -> None:
         moved = [

@@ -43,8 +43,9 @@ PROBE_S: Final = 60.0
 PROBE_TOKENS: Final = 20
 #: Failures to open count as one dead connection per this time, or a short outage would be three.
 UNREACHABLE_PAUSE_S: Final = 10.0
-#: A book that has not come by itself after this is read over REST (5.4), then ever more rarely.
-UNREADY_S: Final = 10.0
+#: A book that has not come by itself after this is read over REST, then ever more rarely. The
+#: contract allows 10 s (5.4); first books come within one, and nothing fills meanwhile.
+UNREADY_S: Final = 4.0
 UNREADY_PAUSE_S_MAX: Final = 60.0
 #: A quiet market is confirmed over REST before its price would count as old (trading-api 7.4).
 CONFIRM_S: Final = 20.0
