@@ -73,6 +73,8 @@ def database_from_url(
     return {
         "ENGINE": "django_tenants.postgresql_backend",
         "CONN_MAX_AGE": 0,
+        # The tenants' backend lets the driver's own errors through when it opens one of these.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": options,
         **settings,
     }
