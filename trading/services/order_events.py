@@ -1,11 +1,21 @@
 """Frames about an order to its owner and to the matcher, after commit (trading-api 10.2)."""
 
+import logging
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from polysim.kernel.clock import iso_text
+from polysim.kernel.errors import ServiceUnavailable
 from trading.events import tell_matcher, tell_user
+from trading.markets.books import add_held_interest
+
+logger = logging.getLogger(__name__)
+
+TOLD_FOR_S = 10.0
+TOLD_ENTRIES_MAX = 10_000
+_told_until_s: dict[tuple[str, str], float] = {}
 
 
 def publish_placed(answer: Mapping[str, Any], *, user_id: int, schema: str, now: datetime) -> None:
@@ -16,6 +26,24 @@ def publish_placed(answer: Mapping[str, Any], *, user_id: int, schema: str, now:
         tell_user(user_id=user_id, frame=_order_frame(answer, now), now=now)
     if answer["status"] == "PENDING":
         tell_matcher(schema=schema, order_id=answer["order_id"], is_open=True)
+
+
+def hold_interest(kind: str, condition_id: str) -> None:
+    """Keep the market live for its orders or positions; told once in a while per process.
+
+    The matcher replaces these sets from the rows every minute, so a lost one mends itself.
+    """
+    now_s = time.monotonic()
+    if _told_until_s.get((kind, condition_id), 0.0) > now_s:
+        return
+    try:
+        add_held_interest(kind, [condition_id])
+    except ServiceUnavailable:
+        logger.warning("The feed was not told of interest in %s.", condition_id)
+        return
+    if len(_told_until_s) >= TOLD_ENTRIES_MAX:
+        _told_until_s.clear()
+    _told_until_s[kind, condition_id] = now_s + TOLD_FOR_S
 
 
 def _fill_frame(answer: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from polysim.kernel.errors import PolysimError, ServiceUnavailable
 from polysim.kernel.tenancy import require_building
-from trading.markets.books import LiveMarket, add_held_interest, give_back_depth, take_depth
+from trading.markets.books import LiveMarket, give_back_depth, take_depth
 from trading.services.market_terms import (
     MarketTerms,
     OutcomeTerms,
@@ -24,7 +24,7 @@ from trading.services.market_terms import (
     get_market_terms,
 )
 from trading.services.order_checks import find_refusal
-from trading.services.order_events import publish_placed
+from trading.services.order_events import hold_interest, publish_placed
 from trading.services.order_matching import Matched, match_command, read_fresh_market
 from trading.services.order_request import Caller, PlaceOrder
 from trading.services.order_statement import order_request, refused_request
@@ -181,15 +181,12 @@ def _give_back(live: LiveMarket, taken: dict[str, int]) -> None:
 
 def _announce(answer: dict[str, Any], *, caller: Caller, schema: str, now: datetime) -> None:
     """After commit: sockets, matcher, and the feed's interest in the market."""
-    kind = "orders" if answer["status"] == "PENDING" else "positions"
 
     def publish() -> None:
         publish_placed(answer, user_id=caller.user_id, schema=schema, now=now)
-        if answer["status"] == "CANCELLED":
-            return
-        try:
-            add_held_interest(kind, [answer["market_id"]])
-        except ServiceUnavailable:
-            logger.warning("The feed was not told of interest in %s.", answer["market_id"])
+        if answer["status"] == "PENDING":
+            hold_interest("orders", answer["market_id"])
+        if answer["trade_ids"]:
+            hold_interest("positions", answer["market_id"])
 
     transaction.on_commit(publish)

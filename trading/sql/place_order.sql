@@ -127,11 +127,7 @@ DECLARE
   v_applied record;
 BEGIN
   PERFORM post_ledger(p_wallet_id, v_side, format('fill:%s', p_fill_id), '', p_at,
-    v_sign * v_notional, 0, 'TRADING');
-  IF v_fee > 0 THEN
-    PERFORM post_ledger(p_wallet_id, 'FEE', format('fill:%s:fee', p_fill_id), '', p_at,
-      -v_fee, 0, 'FEES');
-  END IF;
+    v_sign * v_notional, 0, 'TRADING', v_fee);
   SELECT * INTO v_applied FROM apply_fill(
     p_wallet_id, (request->>'market_id')::bigint, (request->>'outcome_id')::bigint, v_side,
     (v_fill->>'quantity')::numeric, (v_fill->>'exact_notional')::numeric, p_at, false);

@@ -57,21 +57,19 @@ END $$;
 CREATE FUNCTION check_wallet_balance(p_wallet_id bigint) RETURNS void LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
-  wallet record;
-  cash numeric;
-  held numeric;
+  found record;
 BEGIN
-  SELECT balance, reserved INTO wallet FROM wallets_wallet WHERE id = p_wallet_id;
-  SELECT balance_after INTO cash FROM wallets_ledgerentry
-    WHERE wallet_id = p_wallet_id AND account = 'CASH' AND account IN ('CASH', 'RESERVED')
-    ORDER BY id DESC LIMIT 1;
-  SELECT balance_after INTO held FROM wallets_ledgerentry
-    WHERE wallet_id = p_wallet_id AND account = 'RESERVED' AND account IN ('CASH', 'RESERVED')
-    ORDER BY id DESC LIMIT 1;
-  IF wallet.balance <> COALESCE(cash, 0) OR wallet.reserved <> COALESCE(held, 0) THEN
+  SELECT w.balance, w.reserved,
+    COALESCE((SELECT balance_after FROM wallets_ledgerentry WHERE wallet_id = w.id
+      AND account = 'CASH' AND account IN ('CASH', 'RESERVED')
+      ORDER BY id DESC LIMIT 1), 0) AS cash,
+    COALESCE((SELECT balance_after FROM wallets_ledgerentry WHERE wallet_id = w.id
+      AND account = 'RESERVED' AND account IN ('CASH', 'RESERVED')
+      ORDER BY id DESC LIMIT 1), 0) AS held
+    INTO found FROM wallets_wallet w WHERE w.id = p_wallet_id;
+  IF found.balance <> found.cash OR found.reserved <> found.held THEN
     RAISE EXCEPTION 'wallet % has % and %, its ledger says % and %', p_wallet_id,
-      wallet.balance, wallet.reserved, COALESCE(cash, 0), COALESCE(held, 0)
-      USING ERRCODE = 'check_violation';
+      found.balance, found.reserved, found.cash, found.held USING ERRCODE = 'check_violation';
   END IF;
 END $$;
 
@@ -115,26 +113,37 @@ BEGIN
 END $$;
 
 -- One movement of a wallet's money: p_cash and p_reserved are the changes of its two accounts,
--- the house account p_house takes the opposite of their sum. The caller holds the user's lock.
--- Answers (balance, reserved) after it; a balance below zero is refused by its constraint.
+-- the house account p_house takes the opposite of their sum. A fee above zero is a second
+-- transaction (`<reference>:fee`) of the same change of the wallet. The caller holds the user's
+-- lock. Answers (balance, reserved) after it; a balance below zero is refused by its constraint.
 CREATE FUNCTION post_ledger(
   p_wallet_id bigint, p_type text, p_reference text, p_memo text, p_at timestamptz,
-  p_cash numeric, p_reserved numeric, p_house text,
+  p_cash numeric, p_reserved numeric, p_house text, p_fee numeric DEFAULT 0,
   OUT balance numeric, OUT reserved numeric
 ) LANGUAGE plpgsql AS $$
 DECLARE
   v_id bigint;
+  v_fee_id bigint;
 BEGIN
-  UPDATE wallets_wallet w SET balance = w.balance + p_cash, reserved = w.reserved + p_reserved
+  UPDATE wallets_wallet w
+    SET balance = w.balance + p_cash - p_fee, reserved = w.reserved + p_reserved
     WHERE w.id = p_wallet_id RETURNING w.balance, w.reserved INTO balance, reserved;
-  IF p_cash = 0 AND p_reserved = 0 THEN
-    RETURN;
+  IF p_cash <> 0 OR p_reserved <> 0 THEN
+    INSERT INTO wallets_ledgertransaction (wallet_id, type, reference, memo, created_at)
+      VALUES (p_wallet_id, p_type, p_reference, p_memo, p_at) RETURNING id INTO v_id;
   END IF;
-  INSERT INTO wallets_ledgertransaction (wallet_id, type, reference, memo, created_at)
-    VALUES (p_wallet_id, p_type, p_reference, p_memo, p_at) RETURNING id INTO v_id;
+  IF p_fee <> 0 THEN
+    INSERT INTO wallets_ledgertransaction (wallet_id, type, reference, memo, created_at)
+      VALUES (p_wallet_id, 'FEE', p_reference || ':fee', p_memo, p_at) RETURNING id INTO v_fee_id;
+  END IF;
   INSERT INTO wallets_ledgerentry (transaction_id, wallet_id, account, amount, balance_after)
-    SELECT v_id, p_wallet_id, leg.account, leg.amount, leg.balance_after
-    FROM (VALUES ('CASH', p_cash, balance), ('RESERVED', p_reserved, reserved),
-      (p_house, -(p_cash + p_reserved), NULL)) AS leg (account, amount, balance_after)
+    SELECT leg.transaction_id, p_wallet_id, leg.account, leg.amount, leg.balance_after
+    FROM (VALUES
+      (v_id, 'CASH', p_cash, balance + p_fee),
+      (v_id, 'RESERVED', p_reserved, reserved),
+      (v_id, p_house, -(p_cash + p_reserved), NULL),
+      (v_fee_id, 'CASH', -p_fee, balance),
+      (v_fee_id, 'FEES', p_fee, NULL)
+    ) AS leg (transaction_id, account, amount, balance_after)
     WHERE leg.amount <> 0;
 END $$;

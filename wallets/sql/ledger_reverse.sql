@@ -4,7 +4,7 @@ DROP TRIGGER ledger_transaction_sums_to_zero ON wallets_ledgerentry;
 DROP TRIGGER wallet_reset_is_append_only ON wallets_walletreset;
 DROP TRIGGER ledger_entry_is_append_only ON wallets_ledgerentry;
 DROP TRIGGER ledger_transaction_is_append_only ON wallets_ledgertransaction;
-DROP FUNCTION post_ledger(bigint, text, text, text, timestamptz, numeric, numeric, text);
+DROP FUNCTION post_ledger(bigint, text, text, text, timestamptz, numeric, numeric, text, numeric);
 DROP FUNCTION lock_user(bigint, integer);
 DROP FUNCTION check_wallet();
 DROP FUNCTION check_ledger_entry();
