@@ -107,13 +107,17 @@ class _Installation:
             self._forget_data()
         self._start_services()
         feed = self._choose_feed()
-        self._install_frontend()
-        self._prepare()
         self.children = application_processes(
             self.environment, self.state / "logs", port=self.options.port, feed=feed
         )
-        for child in self.children:
+        early = [child for child in self.children if child.name == "run_venue"]
+        for child in early:  # it needs no database, and answers by the time that others ask
             child.start()
+        self._install_frontend()
+        self._prepare()
+        for child in self.children:
+            if child not in early:
+                child.start()
         assert self.services is not None
         supervisor = Supervisor([*self.services.processes, *self.children], self._say)
         self._wait_until_ready(supervisor)
