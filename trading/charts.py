@@ -279,15 +279,15 @@ def draw_spark(values: Sequence[Decimal]) -> str:
         return ""
     low, high = min(values), max(values)
     span = (high - low) or Decimal(1)
-    path, former = [], None
+    path: list[str] = []
+    former = None
     for index, value in enumerate(values):
-        x = index * WIDTH // (len(values) - 1)
-        y = 50 if high == low else HEIGHT - (value - low) / span * HEIGHT
+        x = index * WIDTH // len(values)
+        y = Decimal(50) if high == low else HEIGHT - (value - low) / span * HEIGHT
         if former is None:
             path.append(f"M{x} {y:.1f}")
-        elif y == former:
-            path.append(f"H{x}")
-        else:
+        elif y != former:
             path.append(f"H{x}V{y:.1f}")
         former = y
+    path.append(f"H{WIDTH}")
     return "".join(path)

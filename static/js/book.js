@@ -2,7 +2,7 @@
    the ladder its rows keep their places: the newest book is drawn when it leaves. */
 "use strict";
 (function (Polysim) {
-  const LEVELS = 10, TAPE_ROWS = 10, REPAINT_MS = 250;
+  const LEVELS = 10, TAPE_ROWS = 8, REPAINT_MS = 250;
   const place = document.getElementById("ladder");
   if (!place) return;
   const tick = document.body.dataset.tick;

@@ -4,7 +4,7 @@
 (function (Polysim) {
   const library = window.LightweightCharts;
   if (!library) return;
-  let chart = null, line = null, box = null, lastTime = 0, observer = null;
+  let chart = null, line = null, box = null, lastTime = 0, offset = 0;
 
   function colour(name) {
     /* light-dark() in a custom property is resolved only when it is used. */
@@ -59,12 +59,14 @@
       priceFormat: isMoney ? { type: "price", precision: 2, minMove: 0.01 } : { type: "price", precision: 3, minMove: 0.001 },
       lastPriceAnimation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 1,
     });
-    const points = data.points.map(([time, text]) => (text === null ? { time } : { time, value: Number(text) }));
+    /* The library writes times as UTC: moments are moved into the person's zone. */
+    offset = data.offset_s || 0;
+    const points = data.points.map(([time, text]) => (text === null ? { time: time + offset } : { time: time + offset, value: Number(text) }));
     line.setData(points);
     lastTime = points[points.length - 1].time;
     if (data.baseline) line.createPriceLine({ price: Number(data.baseline), color: colour("control"), lineWidth: 1, lineStyle: library.LineStyle.Solid, title: "Start" });
     if (data.marks && data.marks.length && library.createSeriesMarkers) {
-      library.createSeriesMarkers(line, data.marks.map((mark) => ({ time: mark.time, position: mark.is_sale ? "aboveBar" : "belowBar", shape: mark.is_sale ? "arrowDown" : "arrowUp", color: colour("text") })));
+      library.createSeriesMarkers(line, data.marks.map((mark) => ({ time: mark.time + offset, position: mark.is_sale ? "aboveBar" : "belowBar", shape: mark.is_sale ? "arrowDown" : "arrowUp", color: colour("text") })));
     }
     chart.timeScale().fitContent();
     keys(stage, points);
@@ -74,7 +76,7 @@
     return (Math.abs(percent - Math.round(percent)) < 0.05 ? Math.round(percent) : percent.toFixed(1)) + "%";
   }
   function exactTime(time) {
-    return new Date(time * 1000).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+    return new Date(time * 1000).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
   }
   function keys(stage, points) {
     let at = points.length - 1;
@@ -93,7 +95,6 @@
   }
   function stop() {
     if (chart) { chart.remove(); chart = null; line = null; }
-    if (observer) observer.disconnect();
     document.querySelectorAll(".chart-stage").forEach((stage) => stage.remove());
   }
 
@@ -103,7 +104,7 @@
     const frame = Polysim.priceFrame(document.body.dataset.book);
     const price = frame && frame.outcomes[Number(box.dataset.outcome)].price;
     if (!price) return;
-    lastTime = Math.max(lastTime, Math.floor(Polysim.serverNow() / 60000) * 60);
+    lastTime = Math.max(lastTime, Math.floor(Polysim.serverNow() / 60000) * 60 + offset);
     line.update({ time: lastTime, value: Number(price) });
   });
   Polysim.on("theme", () => setTimeout(start, 50));

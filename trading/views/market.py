@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -86,6 +87,7 @@ def chart_points(request: HttpRequest, slug: str) -> HttpResponse:
             "kind": "chance",
             "title": chart.title,
             "step_s": step_s,
+            "offset_s": offset_s(get_shell(request).zone),
             "points": json_points(chart),
             "marks": [
                 {"time": _on_step(mark.at, view.points), "is_sale": mark.is_sale}
@@ -111,6 +113,12 @@ def json_points(chart: Chart) -> list[tuple[int, str | None]]:
     ]
 
 
+def offset_s(zone: ZoneInfo) -> int:
+    """Seconds that the zone is ahead of UTC now."""
+    ahead = utc_now().astimezone(zone).utcoffset()
+    return int(ahead.total_seconds()) if ahead else 0
+
+
 def _on_step(moment: datetime, points: list[Any]) -> int:
     """The chart's sample that shows a moment, as markers stand on samples."""
     later = (int(point.at.timestamp()) for point in points if point.at >= moment)
@@ -133,7 +141,11 @@ def _read(request: HttpRequest, slug: str) -> MarketView:
 
 def _chart(request: HttpRequest, view: MarketView) -> Chart:
     index = _outcome_index(request)
-    name = view.row.name if index == 0 else f"{view.outcomes[index].label}, {view.row.name}"
+    label = view.outcomes[index].label
+    if len(view.group) == 1:
+        name = label
+    else:
+        name = view.row.name if index == 0 else f"{label}, {view.row.name}"
     return draw_price_chart(
         view.points, name=name, zone=get_shell(request).zone, marks=view.marks(index)
     )
@@ -146,6 +158,7 @@ def _chart_context(request: HttpRequest, view: MarketView) -> dict[str, Any]:
     return {
         "section": "markets",
         "view": view,
+        "is_single": len(view.group) == 1,
         "row": view.row,
         "market": view.market,
         "outcome": view.outcomes[index],

@@ -25,7 +25,7 @@ from trading.selectors.pages.portfolio import (
 )
 from trading.views.common import signed_in
 from trading.views.context import get_shell
-from trading.views.market import charts_path, json_points
+from trading.views.market import charts_path, json_points, offset_s
 from wallets.selectors import list_ledger
 
 TABS = (
@@ -84,6 +84,7 @@ def equity_points(request: HttpRequest) -> HttpResponse:
             "kind": "equity",
             "title": chart.title,
             "step_s": 3600,
+            "offset_s": offset_s(get_shell(request).zone),
             "points": json_points(chart),
             "baseline": f"{account.wallet.baseline:f}",
             "marks": [],

@@ -24,7 +24,7 @@ from trading.selectors.pages.catalogue import Price, price_of
 from trading.selectors.pages.history import Interval, read_price_points
 
 LADDER_LEVELS = 10
-TAPE_ROWS = 10
+TAPE_ROWS = 8
 OWN_ORDERS_MAX = 80
 SIBLINGS_OPEN = 8
 STALE_AFTER_MS = 15_000
