@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import jwt
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
@@ -110,11 +109,15 @@ def _signing_key() -> bytes:
 
 
 def _sign(claims: dict[str, Any], *, audience: str, now: datetime, lifetime: timedelta) -> str:
+    import jwt  # here, as it costs 10 MB that most processes never need
+
     times = {"iat": int(now.timestamp()), "exp": int((now + lifetime).timestamp())}
     return jwt.encode({**claims, "aud": audience, **times}, _signing_key(), algorithm=ALGORITHM)
 
 
 def _read(token: str, *, audience: str, now: datetime) -> dict[str, Any]:
+    import jwt
+
     try:
         payload: dict[str, Any] = jwt.decode(
             token,

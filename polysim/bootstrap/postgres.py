@@ -34,7 +34,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_connections": "120",
-    "shared_buffers": "48MB",
+    "shared_buffers": "24MB",
     "max_logical_replication_workers": "0",
     "io_method": "sync",
     "max_parallel_workers_per_gather": "0",
