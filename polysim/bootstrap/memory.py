@@ -9,10 +9,10 @@ MEGABYTE = 1024 * 1024
 
 
 def memory_report(processes: Sequence[Process]) -> str:
-    """A table in MB: resident and proportional size of each process with its descendants.
+    """A table in MB: each process with its descendants, and what all of them hold together.
 
-    The last line is the sum. The proportional size counts a page that several processes share
-    once in total; the resident size counts it once per process.
+    The proportional size counts a page that several processes share (code, PostgreSQL's buffers)
+    once in total, so its sum is the memory in use; the resident size counts it once per process.
     """
     trees = {
         process.name: process_tree(process.popen.pid)
@@ -28,6 +28,10 @@ def memory_report(processes: Sequence[Process]) -> str:
         resident_sum, proportional_sum = resident_sum + resident, proportional_sum + proportional
         lines.append(_line(name, resident, proportional))
     lines.append(_line("all together", resident_sum, proportional_sum))
+    lines.append(
+        f"All processes hold {proportional_sum / MEGABYTE:.0f} MB of memory "
+        "(a page that several share is counted once)."
+    )
     return "\n".join(lines)
 
 
