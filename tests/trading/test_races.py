@@ -13,11 +13,13 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from polysim.kernel.errors import PolysimError
+from polysim.kernel.errors import PolysimError, ServiceUnavailable
+from polysim.kernel.redis import get_redis
 from polysim.kernel.tenancy import enter_building
 from tests.support.exchange import NOW, make_market, make_trader, set_book
 from trading.models import Fill, Order
-from trading.services import cancel_order
+from trading.services import cancel_order, statements
+from trading.services.refusals import OutcomeUnknown
 from trading.services.statements import call_once
 from wallets.selectors import check_conservation
 
@@ -263,6 +265,52 @@ def test_a_lost_connection_is_opened_again_and_nothing_is_placed_twice(
     assert answer["status"] == "FILLED"
     with enter_building("retail"):
         assert Order.objects.count() == 1
+
+
+def test_an_answer_lost_after_the_commit_is_found_again(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader = make_trader()
+    market = make_market()
+    set_book(market, asks=[("0.65", 100)], last_trade="0.65")
+    losses = [1]
+    execute = statements._execute
+
+    def execute_and_lose(name: str, request: dict[str, Any]) -> dict[str, Any]:
+        answer = execute(name, request)
+        if losses:
+            losses.pop()
+            raise statements._MaybeDone()
+        return answer
+
+    monkeypatch.setattr(statements, "_execute", execute_and_lose)
+    answer = trader.place(market, "BUY", quantity="10", price="0.65")
+    assert (answer["status"], answer["is_replay"]) == ("FILLED", False)
+    assert answer["book_walk_levels"] == 1
+    with enter_building("retail"):
+        assert Order.objects.count() == Fill.objects.count() == 1
+        assert check_conservation().is_sound
+    assert get_redis().hget(f"polysim:taken:{market.condition_id}", "a:650000") == "10000000"
+
+
+def test_an_outcome_that_stays_unknown_is_not_to_be_repeated_blindly(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader = make_trader()
+    market = make_market()
+    set_book(market, asks=[("0.65", 100)], last_trade="0.65")
+
+    def lose(name: str, request: dict[str, Any]) -> dict[str, Any]:
+        raise statements._MaybeDone()
+
+    monkeypatch.setattr(statements, "_execute", lose)
+    monkeypatch.setattr(statements, "RECONNECT_S_MAX", 0.2)
+    with pytest.raises(OutcomeUnknown) as unknown:
+        trader.place(market, "BUY", quantity="10", price="0.65")
+    assert unknown.value.status == 500
+    # With a key of its own the client may repeat safely, and is told to.
+    with pytest.raises(ServiceUnavailable):
+        trader.place(market, "BUY", quantity="10", price="0.65", key="k-1")
 
 
 def test_a_market_order_takes_two_round_trips_at_most(transactional_db: None) -> None:

@@ -367,6 +367,16 @@ def test_without_required_depth_an_order_may_still_find_no_price(
     assert error.code == "PRICE_UNAVAILABLE"
 
 
+def test_without_required_depth_the_touch_price_fills(trader: Trader, settings: Any) -> None:
+    settings.TRADE_REQUIRE_BOOK_DEPTH = False
+    market = make_market()
+    set_book(market, bids=[("0.60", 6)], asks=[("0.62", 6)])
+    trader.place(market, "BUY", quantity="6", price="0.62")
+    answer = trader.place(market, "BUY", quantity="10", price="0.65")
+    assert (answer["price"], answer["price_source"]) == ("0.6200", "best_ask")
+    assert answer["book_walk_levels"] is None
+
+
 def test_without_valkey_orders_are_refused(
     market: Market, trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

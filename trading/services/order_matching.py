@@ -173,6 +173,8 @@ def _cash_needed(request: MatchRequest, result: MatchResult) -> int:
     if result.status not in (REJECTED, KILLED):
         return result.notional + result.fee + result.hold
     if request.is_post_only:
-        return match_order(replace(request, book=Book(), is_post_only=False)).hold
+        return match_order(
+            replace(request, book=Book(), displayed_book=None, is_post_only=False)
+        ).hold
     reachable = match_order(replace(request, time_in_force="IOC"))
     return reachable.notional + reachable.fee if reachable.status == FILLED else 0

@@ -138,7 +138,7 @@ def _send_refused(
     """Idempotency and wallet speak before the rule that was broken."""
     request = refused_request(command, caller, refusal=refusal, key=key, now=now)
     request["rematch_after_ms"] = NEVER_MS
-    sent = call_repeatable("place_order", request, has_client_key=command.key is not None)
+    sent, _ = call_repeatable("place_order", request, has_client_key=command.key is not None)
     if "answer" in sent:
         replayed: dict[str, Any] = sent["answer"]
         return replayed
@@ -154,11 +154,18 @@ def _send(command: PlaceOrder, matched: Matched, request: dict[str, Any]) -> dic
     """
     taken = matched.takes if matched.refusal is None else {}
     try:
-        sent = call_repeatable("place_order", request, has_client_key=command.key is not None)
+        sent, may_be_own = call_repeatable(
+            "place_order", request, has_client_key=command.key is not None
+        )
     except ServerBusy:
         _give_back(matched.live, taken)
         raise
-    if "answer" not in sent or sent["answer"]["is_replay"]:
+    if "answer" in sent and sent["answer"]["is_replay"] and may_be_own:
+        # The connection was lost after the commit: the repeat found the order of this very call.
+        figures = ("spread_bps", "impact_bps", "book_walk_levels")
+        sent["answer"].update({name: request["answer"][name] for name in figures})
+        sent["answer"]["is_replay"] = False
+    elif "answer" not in sent or sent["answer"]["is_replay"]:
         _give_back(matched.live, taken)
     return sent
 
