@@ -30,8 +30,8 @@ STARTED_S = time.monotonic()
 class TokenRequest(serializers.Serializer[Any]):
     """E-mail and password of a user."""
 
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    email = serializers.CharField(max_length=254, allow_blank=True, trim_whitespace=False)
+    password = serializers.CharField(max_length=1024, allow_blank=True, trim_whitespace=False)
 
 
 class TokenAnswer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -101,11 +101,16 @@ class PortfolioView(ApiView):
         return Response(rows.portfolio_row(portfolio, cash, stats))
 
 
+@extend_schema_field({"type": "string", "pattern": "^([bB][uU][yY]|[sS][eE][lL][lL])?$"})
+class SideField(serializers.CharField):
+    """BUY or SELL in any case of letters."""
+
+
 class HistoryQuery(WalletScopeQuery):
     """Filters of 7.4."""
 
     market_id = serializers.CharField(required=False, max_length=256)
-    side = serializers.CharField(required=False, max_length=8)
+    side = SideField(required=False, max_length=8)
     limit = WholeNumber(min_value=1, max_value=200, default=50)
     offset = WholeNumber(min_value=0, max_value=OFFSET_MAX, default=0)
     envelope = Flag(default=False)

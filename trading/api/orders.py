@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from polysim.kernel.api.fields import BIGINT_MAX, WholeNumber
 from polysim.kernel.api.paging import PageQuery
+from polysim.kernel.api.schema import IDEMPOTENCY_PARAMETER
 from polysim.kernel.api.views import ApiView, QuerySerializer, read_query
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import ValidationFailed
@@ -21,15 +22,10 @@ from trading.services.doors import (
     preview_own_order,
     reachable_wallet_ids,
 )
+from wallets.api.client import WalletScopeField
 from wallets.billing.selectors import get_plan_terms
 from wallets.selectors import enter_read_scope, list_wallet_ids
 
-IDEMPOTENCY_HEADER = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Wins over client_order_id; kept for good.",
-)
 STATUSES = ("PENDING", "OPEN", "FILLED", "CANCELLED", "EXPIRED")
 TRADES_SHOWN_MAX = 1000
 
@@ -48,9 +44,7 @@ class OrdersQuery(PageQuery):
     market_id = serializers.CharField(required=False, max_length=256)
     side = UpperChoice(choices=("BUY", "SELL"), required=False)
     cursor = serializers.CharField(required=False, max_length=256)
-    wallet_id = serializers.CharField(
-        required=False, max_length=20, help_text="A wallet id, `api` (default) or `all`."
-    )
+    wallet_id = WalletScopeField()
 
 
 class TradingView(ApiView):
@@ -69,7 +63,7 @@ class OrdersView(TradingView):
     @extend_schema(
         operation_id="place_order",
         request=rows.OrderRequest,
-        parameters=[IDEMPOTENCY_HEADER],
+        parameters=[IDEMPOTENCY_PARAMETER],
         responses=rows.OrderAnswer,
     )
     def post(self, request: Request) -> Response:
@@ -155,7 +149,7 @@ class OneOrderQuery(QuerySerializer):
     """`source` narrows to resting or filled orders."""
 
     source = UpperChoice(choices=("PENDING", "FILLED"), required=False)
-    wallet_id = serializers.CharField(required=False, max_length=20)
+    wallet_id = WalletScopeField()
 
 
 class CancelQuery(QuerySerializer):

@@ -8,8 +8,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from polysim.kernel.api.fields import BIGINT_MAX
+from polysim.kernel.api.fields import BIGINT_MAX, Text
 from polysim.kernel.api.identity import Access
+from polysim.kernel.api.schema import IDEMPOTENCY_PARAMETER
 from polysim.kernel.api.views import ApiView, read_body
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import ValidationFailed
@@ -27,15 +28,12 @@ from wallets.services import (
 )
 
 WALLET_ID = OpenApiParameter("wallet_id", int, OpenApiParameter.PATH)
-IDEMPOTENCY_HEADER = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="Kept for 24 hours."
-)
 
 
 class WalletChange(serializers.Serializer[Any]):
     """The new label; null or blank = none. Nothing else can be changed."""
 
-    label = serializers.CharField(allow_null=True, allow_blank=True, max_length=64)
+    label = Text(allow_null=True, allow_blank=True, max_length=64)
 
 
 class WalletView(ApiView):
@@ -80,7 +78,7 @@ class WalletResetView(ApiView):
 
     @extend_schema(
         operation_id="reset_wallet",
-        parameters=[WALLET_ID, IDEMPOTENCY_HEADER],
+        parameters=[WALLET_ID, IDEMPOTENCY_PARAMETER],
         request=None,
         responses=WalletAnswer,
     )
@@ -109,7 +107,7 @@ class ApiResetView(ApiView):
 
     @extend_schema(
         operation_id="reset_api_balance",
-        parameters=[IDEMPOTENCY_HEADER],
+        parameters=[IDEMPOTENCY_PARAMETER],
         request=None,
         responses=ApiResetAnswer,
     )

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from polysim.kernel.api.fields import Text
 from polysim.kernel.api.identity import READ, TRADE, Access
 from polysim.kernel.api.paging import PageQuery
 from polysim.kernel.api.views import ApiView, QuerySerializer, read_body, read_query
@@ -32,12 +33,24 @@ from wallets.selectors import (
 from wallets.services.opening import create_sandbox_wallet
 
 
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": "^([aA][pP][iI]|[aA][lL][lL]|[1-9][0-9]{0,17})?$",
+        "description": "A wallet id, `api` (default) or `all`.",
+    }
+)
+class WalletScopeField(serializers.CharField):
+    """`wallet_id` of a read; what it means is decided by `enter_read_scope`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, max_length=20, **options)
+
+
 class WalletScopeQuery(QuerySerializer):
     """`wallet_id` of accounts-api 2.5."""
 
-    wallet_id = serializers.CharField(
-        required=False, max_length=20, help_text="A wallet id, `api` (default) or `all`."
-    )
+    wallet_id = WalletScopeField()
 
 
 class MeView(ApiView):
@@ -75,9 +88,7 @@ class NewWallet(serializers.Serializer[Any]):
     """A wallet to be made; only SANDBOX wallets can be."""
 
     kind = serializers.ChoiceField(choices=[WalletKind.SANDBOX.value])
-    label = serializers.CharField(
-        required=False, allow_null=True, allow_blank=True, default=None, max_length=64
-    )
+    label = Text(required=False, allow_null=True, allow_blank=True, default=None, max_length=64)
 
 
 class WalletListView(ApiView):

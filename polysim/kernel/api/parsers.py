@@ -9,18 +9,18 @@ from django.conf import settings
 from rest_framework.parsers import BaseParser
 
 from polysim.kernel.api.refusals import BadRequest, PayloadTooLarge
-from polysim.kernel.errors import ValidationFailed
 
 DEPTH_MAX = 32
 DIGITS_MAX = 100
+REPLACEMENT = "\ufffd"
 
 
 class DecimalJSONParser(BaseParser):
     """JSON with numbers as `int` and `Decimal`, never binary float (trading-api 0).
 
     Raises BadRequest (400) for what is not JSON: broken text, NaN and Infinity, a member named
-    twice, more than 32 levels; PayloadTooLarge (413); ValidationFailed (422) for text that the
-    database cannot hold (null characters, lone surrogates).
+    twice, more than 32 levels; PayloadTooLarge (413). Characters that no database text can hold
+    (null, lone surrogates) arrive as U+FFFD, so that they match nothing and break nothing.
     """
 
     media_type = "application/json"
@@ -50,8 +50,7 @@ def read_json(raw: bytes) -> Any:
         )
     except (ValueError, RecursionError) as error:
         raise BadRequest() from error
-    _check_contents(value)
-    return value
+    return _cleaned(value)
 
 
 def _decimal(text: str) -> Decimal:
@@ -77,32 +76,25 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _check_contents(value: Any) -> None:
-    """Walk the value without recursion; every text in it must be storable."""
-    waiting: list[tuple[Any, int]] = [(value, 1)]
-    while waiting:
-        item, depth = waiting.pop()
-        if isinstance(item, str):
-            _check_text(item)
-        elif isinstance(item, dict | list):
-            if depth > DEPTH_MAX:
-                raise BadRequest("The body is nested too deeply.")
-            if isinstance(item, dict):
-                for name in item:
-                    _check_text(name)
-                waiting += [(inner, depth + 1) for inner in item.values()]
-            else:
-                waiting += [(inner, depth + 1) for inner in item]
+def _cleaned(value: Any, depth: int = 1) -> Any:
+    """The value with every text storable; refuses what is nested too deeply."""
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, dict | list):
+        if depth > DEPTH_MAX:
+            raise BadRequest("The body is nested too deeply.")
+        if isinstance(value, list):
+            return [_cleaned(inner, depth + 1) for inner in value]
+        return {_storable(name): _cleaned(inner, depth + 1) for name, inner in value.items()}
+    return value
 
 
-def _check_text(text: str) -> None:
-    if "\x00" in text or not _is_encodable(text):
-        raise ValidationFailed([("body", "text with null characters or broken Unicode")])
-
-
-def _is_encodable(text: str) -> bool:
+def _storable(text: str) -> str:
+    """Null characters and lone surrogates, which no database text can hold, become U+FFFD."""
+    if "\x00" in text:
+        text = text.replace("\x00", REPLACEMENT)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        text = "".join(REPLACEMENT if "\ud800" <= sign <= "\udfff" else sign for sign in text)
+    return text

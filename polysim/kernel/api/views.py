@@ -139,12 +139,24 @@ def check_scope(identity: Identity, scope: str) -> None:
 
 
 class QuerySerializer(serializers.Serializer[Any]):
-    """Base of query parameters: unknown ones are ignored, empty ones count as not sent."""
+    """Base of query parameters: unknown ones are ignored."""
 
 
 def read_query(request: Request, serializer_class: type[serializers.Serializer[Any]]) -> Any:
-    """The validated query parameters as a dict; raises ValidationFailed (422)."""
-    sent = {name: value for name, value in request.query_params.items() if value != ""}
+    """The validated query parameters as a dict; raises ValidationFailed (422).
+
+    An empty text counts as not sent; an empty number, flag or time is refused.
+    """
+    texts = {
+        name
+        for name, field in serializer_class().fields.items()
+        if isinstance(field, serializers.CharField | serializers.ChoiceField)
+    }
+    sent = {
+        name: value
+        for name, value in request.query_params.items()
+        if value != "" or name not in texts
+    }
     serializer = serializer_class(data=sent, context={"request": request})
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data

@@ -5,13 +5,19 @@ from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_field,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polysim.kernel.api.fields import Moment, WholeNumber
 from polysim.kernel.api.identity import Access
+from polysim.kernel.api.schema import TOKEN_SCHEMA
 from polysim.kernel.api.views import ApiView, QuerySerializer, read_query
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import PolysimError, ValidationFailed
@@ -155,11 +161,16 @@ class InvalidInterval(PolysimError):
         )
 
 
+@extend_schema_field({"type": "string", "enum": list(CANDLE_INTERVALS)})
+class IntervalField(serializers.CharField):
+    """Any text; an unknown interval has a refusal of its own."""
+
+
 class CandleQuery(QuerySerializer):
     """Outcome, bucket and range of 2.7."""
 
     outcome = serializers.CharField(required=False, max_length=200)
-    interval = serializers.CharField(default="1h", max_length=16)
+    interval = IntervalField(default="1h", max_length=16)
     start_time = Moment(required=False)
     end_time = Moment(required=False, is_upper_bound=True)
 
@@ -217,9 +228,7 @@ class PricesHistoryView(ApiView):
     @extend_schema(
         operation_id="get_prices_history",
         parameters=[
-            OpenApiParameter(
-                "market", OpenApiTypes.STR, required=True, description="The token id."
-            ),
+            OpenApiParameter("market", TOKEN_SCHEMA, required=True, description="The token id."),
             HistoryQuery,
         ],
         responses=PolymorphicProxySerializer(

@@ -336,7 +336,7 @@ class PricesView(ApiView):
 
     @extend_schema(
         operation_id="get_prices",
-        request=shapes.TokenItem(many=True),
+        request=shapes.SidedTokenItem(many=True),
         responses=serializers.DictField(child=serializers.DictField()),
     )
     def post(self, request: Request) -> Response:
@@ -448,11 +448,11 @@ class PriceBatchView(ApiView):
 
     @extend_schema(
         operation_id="get_prices_batch",
-        request=shapes.BatchRequest,
+        request=shapes.PriceBatchRequest,
         responses=shapes.BatchPrice(many=True),
     )
     def post(self, request: Request) -> Response:
-        market_ids = read_body(request, shapes.BatchRequest)["market_ids"]
+        market_ids = read_body(request, shapes.PriceBatchRequest)["market_ids"]
         if not market_ids:
             raise InvalidRequest("market_ids is empty.")
         limit = min(BATCH_MARKETS_MAX, get_batch_limit(self.identity.tier))

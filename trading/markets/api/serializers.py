@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from polysim.kernel.api.fields import Text
+
 
 class OutcomePrice(serializers.Serializer[Any]):
     """An outcome with its displayed price."""
@@ -154,8 +156,13 @@ class Category(serializers.Serializer[Any]):
 class TokenItem(serializers.Serializer[Any]):
     """An item of the calls for many tokens."""
 
-    token_id = serializers.CharField()
-    side = serializers.CharField(required=False)
+    token_id = serializers.RegexField(r"^[0-9]{1,80}$")
+
+
+class SidedTokenItem(TokenItem):
+    """The same with a side."""
+
+    side = serializers.ChoiceField(choices=["BUY", "SELL"])
 
 
 class Price(serializers.Serializer[Any]):
@@ -183,10 +190,10 @@ class TokenLastTrade(LastTrade):
     token_id = serializers.CharField()
 
 
-class BatchRequest(serializers.Serializer[Any]):
+class PriceBatchRequest(serializers.Serializer[Any]):
     """Markets whose prices are wanted."""
 
-    market_ids = serializers.ListField(child=serializers.CharField(max_length=256))
+    market_ids = serializers.ListField(child=Text(max_length=256))
 
 
 class BatchPrice(serializers.Serializer[Any]):
