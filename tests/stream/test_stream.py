@@ -59,12 +59,24 @@ async def test_nothing_is_live_while_no_connection_is(open_stream: OpenStream) -
         await wait_for(lambda: is_live(stream))
 
 
-async def test_a_connection_that_only_answers_pong_is_given_up(open_stream: OpenStream) -> None:
+async def test_a_connection_that_only_answers_pong_is_given_up(
+    open_stream: OpenStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots_module, "HAND_OVER_S", 0.5)
     async with open_stream(markets=10, data_stale_s=0.6, verify_s=600) as (venue, stream):
         venue.is_frozen = True
         await wait_for(lambda: stream.keeper.counters["connection_silent"] >= 1)
         venue.is_frozen = False
         await wait_for(lambda: is_live(stream) and bool(stream.connections()))
+
+
+async def test_a_quiet_venue_is_not_polled(open_stream: OpenStream) -> None:
+    async with open_stream(markets=10, data_stale_s=0.3, verify_s=600) as (venue, stream):
+        while stream.keeper.counters["connection_silent"] < 4:
+            assert is_live(stream)
+            await asyncio.sleep(0.01)
+        assert not stream.is_polling
+        assert venue.opened >= 4
 
 
 async def test_a_connection_without_pong_is_given_up(open_stream: OpenStream) -> None:

@@ -63,6 +63,7 @@ class Connection:
         connection_id: int,
         settings: SocketSettings,
         on_frame: Callable[[int, Frame], None],
+        on_silence: Callable[[], None] | None = None,
     ) -> None:
         self.id = connection_id
         self.tokens: set[str] = set()
@@ -74,6 +75,8 @@ class Connection:
         self._last_pong_s = 0.0
         self._settings = settings
         self._on_frame = on_frame
+        self._on_silence = on_silence
+        self._silence_told_s = 0.0
         self._websocket: ClientConnection | None = None
 
     @property
@@ -117,7 +120,10 @@ class Connection:
             await self._send(remove_tokens_message(removed))
 
     async def serve(self) -> str:
-        """Read until the end and answer why: `closed`, `silent`, `no_book` or `no_pong`."""
+        """Read until the end and answer why: `closed`, `silent`, `no_book` or `no_pong`.
+
+        With `on_silence` a silent connection stays open until its successor has taken over.
+        """
         assert self._websocket is not None
         watcher = asyncio.create_task(self._watch())
         try:
@@ -163,6 +169,8 @@ class Connection:
         while True:
             now_s = time.monotonic()
             reason = self._dead_reason(now_s)
+            if not reason and self._is_silent(now_s):
+                reason = self._tell_silence(now_s)
             if reason:
                 self.end_reason = reason
                 if self._websocket is not None:
@@ -180,9 +188,19 @@ class Connection:
         waited_s = now_s - (self.subscribed_s or now_s)
         if self.tokens and not self.has_book and waited_s > FIRST_BOOK_S:
             return "no_book"
+        return ""
+
+    def _is_silent(self, now_s: float) -> bool:
         is_busy = len(self.tokens) >= SILENCE_TOKENS_MIN
-        if is_busy and now_s - self.last_data_s > self._settings.data_stale_s:
+        return is_busy and now_s - self.last_data_s > self._settings.data_stale_s
+
+    def _tell_silence(self, now_s: float) -> str:
+        """Ask for a successor, once per silence; without anybody to ask this is the end."""
+        if self._on_silence is None:
             return "silent"
+        if self._silence_told_s < self.last_data_s + self._settings.data_stale_s:
+            self._silence_told_s = now_s
+            self._on_silence()
         return ""
 
 

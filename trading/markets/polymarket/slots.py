@@ -36,6 +36,7 @@ class Slot:
         next_id: Callable[[], int],
         on_frame: Callable[[int, Frame], None],
         on_end: Callable[[str, bool], None],
+        on_silence: Callable[[Connection], None],
         on_change: Callable[[], None],
         rotate_s: float = ROTATE_S,
     ) -> None:
@@ -46,6 +47,8 @@ class Slot:
         self._next_id = next_id
         self._on_frame = on_frame
         self._on_end = on_end
+        self._on_silence = on_silence
+        self._is_silent = False
         self._on_change = on_change
         self._rotate_s = rotate_s
         self._rotated_s = 0.0
@@ -89,6 +92,11 @@ class Slot:
             self._forced_s = time.monotonic()
             self._wants_rotation.set()
 
+    def _note_silence(self) -> None:
+        """No data for too long (5.4 a): a fresh connection shows whether the venue is quiet."""
+        self._is_silent = True
+        self._wants_rotation.set()
+
     async def _run(self) -> None:
         attempt = 0
         while True:
@@ -108,7 +116,7 @@ class Slot:
 
     async def _connect(self, *, first: bool) -> Connection | None:
         """A new, subscribed connection, or None. `first`: no other one serves the tokens."""
-        connection = Connection(self._next_id(), self._settings, self._on_frame)
+        connection = Connection(self._next_id(), self._settings, self._on_frame, self._note_silence)
         tokens = self._keeper.tokens_of(self.markets)
         try:
             await connection.open(tokens)
@@ -168,11 +176,16 @@ class Slot:
     async def _hand_over(
         self, former: Connection, serving: asyncio.Task[str]
     ) -> tuple[Connection, asyncio.Task[str]]:
-        """Open a successor, let each token move with its first book there, close the former."""
+        """Open a successor, let each token move with its first book there, close the former.
+
+        Without a working successor the former goes on, unless it was silent: then it is dead.
+        """
         self._wants_rotation.clear()
         self._rotated_s = time.monotonic()
+        was_silent, self._is_silent = self._is_silent, False
         successor = await self._connect(first=False)
         if successor is None:
+            await self._end_if(was_silent, former)
             return former, serving
         serving_successor = asyncio.create_task(successor.serve())
         try:
@@ -183,7 +196,10 @@ class Slot:
             raise
         if serving_successor.done() or not successor.has_book:
             await self._give_up(successor, serving_successor, former)
+            await self._end_if(was_silent, former)
             return former, serving
+        if was_silent:
+            self._on_silence(former)
         late = self._keeper.awaited_on(successor.id)
         self._keeper.attach(late, successor.id)
         self.connection = successor
@@ -214,6 +230,12 @@ class Slot:
         # Tokens that had moved already need their books from the former one again.
         await self._return_to(former)
         self._on_end(reason, successor.has_book)
+
+    @staticmethod
+    async def _end_if(was_silent: bool, former: Connection) -> None:
+        if was_silent:
+            former.end_reason = "silent"
+            await former.close()
 
     async def _return_to(self, former: Connection) -> None:
         moved = [

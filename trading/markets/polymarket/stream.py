@@ -24,7 +24,7 @@ from trading.markets.polymarket.http import (
 )
 from trading.markets.polymarket.keeper import BookKeeper, MarketSpec
 from trading.markets.polymarket.limits import backoff_ms
-from trading.markets.polymarket.local_book import Status
+from trading.markets.polymarket.local_book import Audit, Status
 from trading.markets.polymarket.slots import Slot
 from trading.markets.polymarket.snapshots import BookSnapshot
 from trading.markets.polymarket.wire import Frame
@@ -103,6 +103,7 @@ class VenueStream:
         self._unreachable_s = 0.0
         self._unready: dict[str, Unready] = {}
         self._audited_s: dict[str, float] = {}
+        self._differed_s: dict[int, float] = {}
         self._rest_failures = 0
         self._rest_pause_until_s = 0.0
         self._lock = asyncio.Lock()
@@ -183,6 +184,7 @@ class VenueStream:
             next_id=self._next_id,
             on_frame=self._on_frame,
             on_end=self._on_end,
+            on_silence=self._on_silence,
             on_change=self._on_change,
             rotate_s=self._settings.rotate_s,
         )
@@ -228,6 +230,12 @@ class VenueStream:
                 return
             self._unreachable_s = now_s
         self._deaths.append(now_s)
+
+    def _on_silence(self, former: Connection) -> None:
+        """A silent connection was replaced; it was dead only if the books had moved meanwhile."""
+        self.keeper.counters["connection_silent"] += 1
+        if self._differed_s.pop(former.id, 0.0) > former.last_data_s:
+            self._deaths.append(time.monotonic())
 
     # -- the loops --------------------------------------------------------------------------------
     async def run(self) -> None:
@@ -356,8 +364,15 @@ class VenueStream:
                 # A token whose audit failed is due again soon, but not at once.
                 self._audited_s[token_id] = now_s
                 if books and token_id in books:
-                    self.keeper.audit(books[token_id], now_ms=_now_ms(), wall_ms=_wall_ms())
+                    self._audit(books[token_id])
             self._on_change()
+
+    def _audit(self, snapshot: BookSnapshot) -> None:
+        book = self.keeper.books.get(snapshot.token_id)
+        connection_id = book.connection_id if book is not None else None
+        verdict = self.keeper.audit(snapshot, now_ms=_now_ms(), wall_ms=_wall_ms())
+        if verdict in (Audit.TOP_DIFFERS, Audit.DEPTH_DIFFERS) and connection_id is not None:
+            self._differed_s[connection_id] = time.monotonic()
 
     def _audit_candidates(self) -> list[str]:
         now_s = time.monotonic()
