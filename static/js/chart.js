@@ -37,7 +37,7 @@
     const stage = document.createElement("div");
     stage.className = "chart-stage";
     stage.tabIndex = 0;
-    stage.setAttribute("role", "img");
+    stage.setAttribute("role", "group");
     stage.setAttribute("aria-label", data.title + ". Arrow keys move the crosshair.");
     figure.classList.add("chart--live");
     figure.append(stage);
