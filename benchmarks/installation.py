@@ -6,11 +6,22 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A running installation and its two services (polysim.bootstrap)."""
+
+    folder: Path
+    postgres: Any
+    valkey: Any
 
 
 @contextlib.contextmanager
-def own_installation(*, pool_max: int) -> Iterator[Path]:
+def own_installation(*, pool_max: int) -> Iterator[Installation]:
     """Start services in a temporary folder, migrate, seed retail; all ends with the block.
 
     PostgreSQL keeps fsync and synchronous_commit on. Django is set up inside.
@@ -27,7 +38,8 @@ def own_installation(*, pool_max: int) -> Iterator[Path]:
         log_path=folder / "postgres.log",
     )
     valkey = EmbeddedValkey(socket_directory=folder, log_path=folder / "valkey.log")
-    processes = [postgres.start(), valkey.start()]
+    postgres.start()
+    valkey.start()
     os.environ.update(
         {
             "DATABASE_URL": postgres.url,
@@ -44,10 +56,10 @@ def own_installation(*, pool_max: int) -> Iterator[Path]:
     )
     try:
         _migrate()
-        yield folder
+        yield Installation(folder, postgres, valkey)
     finally:
         _disconnect()
-        stop_all(processes, 15)
+        stop_all([postgres.process, valkey.process], 15)
         shutil.rmtree(folder, ignore_errors=True)
 
 

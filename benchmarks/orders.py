@@ -306,7 +306,7 @@ def run(seconds: int, wallets: int, rounds: int, with_http: bool) -> bool:
     """
     from django.db import connection
 
-    with own_installation(pool_max=HOT_CLIENTS + 4) as folder:
+    with own_installation(pool_max=HOT_CLIENTS + 4) as services:
         exchange = build_exchange(wallets)
         renew_book(exchange)
         answer = _first_answer(exchange)
@@ -324,7 +324,7 @@ def run(seconds: int, wallets: int, rounds: int, with_http: bool) -> bool:
         service(SERVICE_THREADS)  # warms caches and plans
         ratios, hot_ratios, http_ratios = [], [], []
         for number in range(1, rounds + 1):
-            ceiling = measure_ceiling(folder, exchange, answer, seconds)
+            ceiling = measure_ceiling(services.folder, exchange, answer, seconds)
             eight = service(SERVICE_THREADS)
             many = service(HOT_CLIENTS)
             hot = service(HOT_CLIENTS, is_hot=True)
