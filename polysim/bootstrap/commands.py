@@ -19,7 +19,6 @@ WITHOUT_SERVICES = {
     "findstatic",
     "help",
     "makemessages",
-    "makemigrations",
     "run_venue",
     "spectacular",
     "startapp",
