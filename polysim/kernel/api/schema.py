@@ -35,8 +35,10 @@ ERROR_SCHEMA: dict[str, Any] = {
 ID_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 TOKEN_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,80}$"}
 # Names that mean the same on every address.
-PATH_SCHEMAS = {"wallet_id": ID_SCHEMA, "order_id": ID_SCHEMA, "token_id": TOKEN_SCHEMA}
-QUERY_SCHEMAS = {"token_id": TOKEN_SCHEMA}
+SCHEMAS_BY_PLACE: dict[str, dict[str, Any]] = {
+    "path": {"wallet_id": ID_SCHEMA, "order_id": ID_SCHEMA, "token_id": TOKEN_SCHEMA},
+    "query": {"token_id": TOKEN_SCHEMA},
+}
 
 IDEMPOTENCY_PARAMETER = OpenApiParameter(
     "Idempotency-Key",
@@ -85,8 +87,8 @@ class ApiSchema(AutoSchema):
     def _get_parameters(self) -> list[dict[str, Any]]:
         parameters: list[dict[str, Any]] = super()._get_parameters()
         for parameter in parameters:
-            schemas = {"path": PATH_SCHEMAS, "query": QUERY_SCHEMAS}.get(parameter["in"], {})
-            parameter["schema"] = schemas.get(parameter["name"], parameter["schema"])
+            known = SCHEMAS_BY_PLACE.get(parameter["in"], {})
+            parameter["schema"] = known.get(parameter["name"], parameter["schema"])
             if parameter["in"] == "query" and parameter["schema"].get("minLength") == 1:
                 # Empty texts of a query count as not sent.
                 del parameter["schema"]["minLength"]
