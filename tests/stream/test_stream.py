@@ -163,7 +163,7 @@ async def test_a_message_from_the_far_future_does_not_stop_a_book(
 
 
 async def test_a_book_crossed_for_over_a_second_is_read_again(open_stream: OpenStream) -> None:
-    async with open_stream() as (venue, stream):
+    async with open_stream(pace=1.0) as (venue, stream):
         crossed = venue.book(
             "11", bids=[{"price": "0.70", "size": "1"}], timestamp=str(venue.times["11"] + 1)
         )

@@ -47,8 +47,8 @@ UNREACHABLE_PAUSE_S: Final = 10.0
 #: contract allows 10 s (5.4); first books come within one, and nothing fills meanwhile.
 UNREADY_S: Final = 4.0
 UNREADY_PAUSE_S_MAX: Final = 60.0
-#: A quiet market is confirmed over REST before its price would count as old (trading-api 7.4).
-CONFIRM_S: Final = 20.0
+#: A quiet market is confirmed over REST before pages would grey its price (15 s, ui).
+CONFIRM_S: Final = 7.0
 
 
 @dataclass(frozen=True, slots=True)
