@@ -271,10 +271,13 @@ class Control:
         if seconds is None or not 0 < seconds <= ADVANCE_SECONDS_MAX:
             raise HookError(f"seconds must be above 0 and at most {ADVANCE_SECONDS_MAX}")
         left = int(seconds * 1000)
+        steps = 0
         while left > 0:
             self._driver.advance(min(ADVANCE_STEP_MS, left), wall_ms())
             left -= ADVANCE_STEP_MS
-            await asyncio.sleep(0)
+            steps += 1
+            if steps % 20 == 0:
+                await asyncio.sleep(0)  # sockets and other requests get their turn
         return {"advanced": seconds}
 
 

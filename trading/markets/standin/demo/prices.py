@@ -14,8 +14,8 @@ ODDS_MAX: Final = 5.4
 #: seconds between jumps, and their size.
 PACES: Final = {
     1: (5.0e-4, 0.25, 21_600, 0.5),
-    2: (1.1e-3, 0.35, 9_000, 0.6),
-    3: (2.6e-3, 0.45, 3_600, 0.6),
+    2: (1.5e-3, 0.35, 9_000, 0.6),
+    3: (3.6e-3, 0.45, 3_600, 0.6),
 }
 COIN_SPREAD: Final = 1.2e-4
 #: The simulated spot price at the middle of its path.
