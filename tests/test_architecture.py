@@ -1,7 +1,6 @@
 """Imports go one way (architecture.md), the pure heart stays pure, files stay readable."""
 
 import ast
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,20 +48,9 @@ PURE_MAY_IMPORT = ("polysim.kernel.money", "trading.engine", "trading.markets.pr
 
 
 def project_files() -> list[Path]:
-    """All Python files of the project that git knows or would add."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listing.returncode == 0:
-        return sorted(
-            PROJECT / name for name in listing.stdout.split() if (PROJECT / name).exists()
-        )
-    hidden = (".venv", "node_modules", ".polysim")
-    found = (path for path in PROJECT.rglob("*.py") if path.relative_to(PROJECT).parts)
+    """All Python files of the project, without environments, packages and run-time state."""
+    hidden = (".venv", "node_modules", ".polysim", "staticfiles")
+    found = (path for path in PROJECT.rglob("*.py"))
     return sorted(path for path in found if path.relative_to(PROJECT).parts[0] not in hidden)
 
 

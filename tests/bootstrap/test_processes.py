@@ -58,7 +58,7 @@ def test_stopping_takes_grandchildren_along(tmp_path: Path) -> None:
     code = (
         "import subprocess, time; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True)"
     )
-    process = make(tmp_path, code + "; time.sleep(60)")
+    process = make(tmp_path, code + "time.sleep(60)")
     process.start()
     wait_for(lambda: process.log_tail().isdigit())
     grandchild = int(process.log_tail())
@@ -76,7 +76,7 @@ def test_a_killed_parent_takes_its_children_along(
 import sys, time
 from pathlib import Path
 from polysim.bootstrap.processes import Process
-child = Process("c", ["sleep", "60"], {{"PATH": "/usr/bin:/bin"}},
+child = Process("c", [sys.executable, "-c", "import time; time.sleep(60)"], {{}},
                 Path({str(tmp_path / "c.log")!r}), death_signal={int(death_signal)})
 child.start()
 print(child.popen.pid, flush=True)
