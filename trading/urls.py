@@ -27,6 +27,7 @@ urlpatterns = [
     path("settings/wallets/archive/", settings.archive, name="archive_wallet"),
     path("status/", status.status_page, name="status"),
     path("help/", status.help_page, name="help"),
+    path("account/", accounts.account_list, name="accounts"),
     path("account/switch/", accounts.switch_account, name="switch_account"),
     path("account/bar/", accounts.account_bar, name="account_bar"),
     path("feed/banner/", accounts.feed_banner, name="feed_banner"),

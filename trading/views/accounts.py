@@ -30,6 +30,13 @@ def switch_account(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @signed_in
+def account_list(request: HttpRequest) -> HttpResponse:
+    """All accounts, for people with more than the switcher shows."""
+    return render(request, "accounts.html", {"section": "accounts"})
+
+
+@require_safe
+@signed_in
 def account_bar(request: HttpRequest) -> HttpResponse:
     """The bar below the top, freshly valued."""
     if get_shell(request).account is None:

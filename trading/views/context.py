@@ -1,6 +1,6 @@
 """What every page of the terminal shows around its content: accounts, feed, zone, theme."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,10 +12,10 @@ from polysim.kernel.clock import to_milliseconds, utc_now
 from polysim.kernel.errors import ServiceUnavailable
 from trading.markets import books
 from trading.markets.books import FeedState
-from trading.selectors.pages.accounts import Account, list_own_accounts
+from trading.selectors.pages.accounts import Account, OwnAccounts, read_own_accounts
 
 ACCOUNT_KEY = "wallet_id"
-STALE_AFTER_MS = 15_000
+SWITCHER_ROWS_MAX = 12
 DEMO, REPLAY, LIVE = "demo", "replay", "live"
 MODE_WORDS = {
     DEMO: "synthetic prices (demo)",
@@ -29,7 +29,6 @@ class Shell:
     """Lazily read, so that a page that shows none of it pays for none of it."""
 
     request: HttpRequest
-    title_account: str = field(default="")
 
     @cached_property
     def user(self) -> Any:
@@ -51,16 +50,33 @@ class Shell:
         return self.user.theme if self.user else "system"
 
     @cached_property
-    def accounts(self) -> list[Account]:
-        """All accounts of the person."""
-        return list_own_accounts(self.user) if self.user else []
+    def _own(self) -> OwnAccounts:
+        if self.user is None:
+            return OwnAccounts()
+        return read_own_accounts(self.user, chosen_id=self.request.session.get(ACCOUNT_KEY))
 
-    @cached_property
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts of the person."""
+        return self._own.all
+
+    @property
     def account(self) -> Account | None:
         """The active account: the session's choice, else the first (Main)."""
-        chosen = self.request.session.get(ACCOUNT_KEY) if self.user else None
-        found = (account for account in self.accounts if account.id == chosen)
-        return next(found, self.accounts[0] if self.accounts else None)
+        return self._own.active
+
+    @cached_property
+    def nearest_accounts(self) -> list[Account]:
+        """Own accounts in the switcher: the active one and the first of the others."""
+        others = [account for account in self.own_accounts if account is not self.account]
+        is_own = self.account is not None and not self.account.firm_name
+        shown = others[: SWITCHER_ROWS_MAX - is_own]
+        return [one for one in self.own_accounts if one is self.account or one in shown]
+
+    @property
+    def further_count(self) -> int:
+        """Own accounts that stand on the page of all accounts only."""
+        return len(self.own_accounts) - len(self.nearest_accounts)
 
     @cached_property
     def own_accounts(self) -> list[Account]:

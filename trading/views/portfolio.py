@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -145,7 +145,7 @@ def _tab_context(request: HttpRequest, account: Account) -> dict[str, Any]:
 
 @require_safe
 @signed_in
-def download(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+def download(request: HttpRequest) -> HttpResponse:
     """The chosen tab as CSV: plain decimal numbers, UTC times, RFC 4180."""
     account = _account(request)
     tab = _tab(request)

@@ -1,15 +1,17 @@
 """The accounts of a person with their worth: switcher, account bar, positions, marks.
 
-Three queries for somebody without firm accounts: wallets, open positions, and none for marks,
-which come from the live books. Money and prices are Decimals of dollars.
+Two queries for somebody without firm accounts: all wallets, and the open positions of the active
+one, whose marks come from the live books. The others show their last recorded equity (every five
+minutes). Money and prices are Decimals of dollars.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import Exists
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
 from polysim.kernel.errors import ServiceUnavailable
 from polysim.kernel.money import cents
@@ -19,7 +21,7 @@ from tenants.selectors import list_accounts as list_directory
 from trading.formats import unscaled
 from trading.markets import books
 from trading.models import Position
-from wallets.models import Wallet
+from wallets.models import EquityPoint, Wallet
 
 KIND_ORDER = (
     WalletKind.MAIN,
@@ -73,12 +75,18 @@ class Holding:
 
 @dataclass(frozen=True)
 class Account:
-    """One wallet as pages show it. `firm_name` is "" for the person's own wallets."""
+    """One wallet as pages show it. `firm_name` is "" for the person's own wallets.
+
+    `is_valued`: its positions were read and valued now (the active account's); otherwise
+    `recorded_equity` is what it was worth when last recorded, None before the first time.
+    """
 
     wallet: Wallet
     name: str
     schema: str
     firm_name: str = ""
+    recorded_equity: Decimal | None = None
+    is_valued: bool = False
     holdings: tuple[Holding, ...] = field(default=())
 
     @property
@@ -93,7 +101,9 @@ class Account:
 
     @property
     def equity(self) -> Decimal:
-        """Cash, reserved cash and positions."""
+        """Cash, reserved cash and positions: live where valued, else as last recorded."""
+        if not self.is_valued and self.recorded_equity is not None:
+            return self.recorded_equity
         return self.wallet.balance + self.wallet.reserved + self.positions_value
 
     @property
@@ -145,23 +155,49 @@ class Account:
         return "View only" if self.closed_reason else "Open for trading"
 
 
-def list_own_accounts(user: User) -> list[Account]:
+@dataclass(frozen=True)
+class OwnAccounts:
+    """All accounts of a person, and the active one (None for somebody without any)."""
+
+    all: tuple[Account, ...] = ()
+    active: Account | None = None
+
+
+def read_own_accounts(user: User, *, chosen_id: int | None) -> OwnAccounts:
     """Every wallet of the person: their own first, then each firm's by name.
 
-    Wallets of other buildings cost three queries a building, and none where there are none.
+    The active one is `chosen_id` if it is among them, else the first (Main); it alone is valued.
     """
     elsewhere = AccountDirectoryEntry.objects.filter(user=user).exclude(
         firm__schema_name=current_schema()
     )
-    wallets = list(
-        Wallet.objects.filter(user=user, status__in=SHOWN_STATUSES)
-        .annotate(has_firm_accounts=Exists(elsewhere))
-        .order_by("id")
-    )
-    accounts = _with_worth(wallets, current_schema(), "")
+    wallets = list(_shown_wallets(user).annotate(has_firm_accounts=Exists(elsewhere)))
+    accounts = _to_accounts(wallets, current_schema(), "")
     if not wallets or wallets[0].has_firm_accounts:
         accounts += _list_firm_accounts(user)
-    return accounts
+    if not accounts:
+        return OwnAccounts()
+    chosen = next((account for account in accounts if account.id == chosen_id), accounts[0])
+    active = _valued(chosen)
+    listed = tuple(active if account is chosen else account for account in accounts)
+    return OwnAccounts(listed, active)
+
+
+def _shown_wallets(user: User) -> QuerySet[Wallet]:
+    points = EquityPoint.objects.filter(wallet_id=OuterRef("pk")).order_by("-hour_at")
+    worth = points.annotate(worth=F("cash") + F("position_value")).values("worth")[:1]
+    return (
+        Wallet.objects.filter(user=user, status__in=SHOWN_STATUSES)
+        .annotate(recorded_equity=Subquery(worth))
+        .order_by("id")
+    )
+
+
+def _valued(account: Account) -> Account:
+    """The account with its open positions at their present marks. One query."""
+    with enter_building(account.schema):
+        holdings = with_marks(_open_positions(account.id))
+    return replace(account, holdings=tuple(holdings), is_valued=True)
 
 
 def _list_firm_accounts(user: User) -> list[Account]:
@@ -174,33 +210,28 @@ def _list_firm_accounts(user: User) -> list[Account]:
     found: list[Account] = []
     for schema, firm_name in sorted(buildings.items(), key=lambda pair: pair[1]):
         with enter_building(schema):
-            rows = Wallet.objects.filter(user=user, status__in=SHOWN_STATUSES).order_by("-id")
-            found += _with_worth(list(rows), schema, firm_name)
+            found += _to_accounts(list(_shown_wallets(user).reverse()), schema, firm_name)
     return found
 
 
-def _with_worth(wallets: Sequence[Wallet], schema: str, firm_name: str) -> list[Account]:
-    """Accounts of one building; called inside it."""
+def _to_accounts(wallets: Sequence[Wallet], schema: str, firm_name: str) -> list[Account]:
     wallets = sorted(wallets, key=lambda wallet: KIND_ORDER.index(WalletKind(wallet.kind)))
-    positions = _open_positions([wallet.id for wallet in wallets])
-    holdings = with_marks(positions)
     names = [wallet.label or wallet.get_kind_display() for wallet in wallets]
+    counted = Counter(names)
     return [
         Account(
             wallet=wallet,
-            name=name if names.count(name) == 1 else f"{name} {wallet.id}",
+            name=name if counted[name] == 1 else f"{name} {wallet.id}",
             schema=schema,
             firm_name=firm_name,
-            holdings=tuple(
-                holding for holding in holdings if holding.position.wallet_id == wallet.id
-            ),
+            recorded_equity=wallet.recorded_equity,  # type: ignore[attr-defined]
         )
         for wallet, name in zip(wallets, names, strict=True)
     ]
 
 
-def _open_positions(wallet_ids: Sequence[int]) -> list[Position]:
-    rows = Position.objects.filter(wallet_id__in=wallet_ids, status=Position.Status.OPEN)
+def _open_positions(wallet_id: int) -> list[Position]:
+    rows = Position.objects.filter(wallet_id=wallet_id, status=Position.Status.OPEN)
     return list(
         rows.select_related("market", "outcome")
         .only(

@@ -155,7 +155,7 @@ def _narrow(
             | Q(market__group_item_title__icontains=word)
         )
     if filters.is_mine:
-        ordered = Order.objects.filter(wallet_id=wallet_id, status=Order.Status.PENDING)
+        ordered = Order.objects.filter(wallet_id=wallet_id or 0, status=Order.Status.PENDING)
         rows = rows.filter(
             Q(market_id__in=list(own_market_ids)) | Q(market_id__in=ordered.values("market_id"))
         )

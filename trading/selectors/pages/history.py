@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -83,7 +84,7 @@ def read_price_points(*, outcome_id: int, interval: Interval, now: datetime) -> 
     bounds = WHOLE_BOUNDS if interval.span is None else FIXED_BOUNDS
     statement = bounds.rstrip() + SAMPLES.replace("WITH ends", " ends", 1)
     span = interval.span or timedelta()
-    arguments = {
+    arguments: dict[str, Any] = {
         "outcome_id": outcome_id,
         "start": now - span,
         "now": now,
@@ -116,7 +117,7 @@ def read_sparks(*, outcome_ids: Sequence[int], now: datetime) -> dict[int, list[
     """A week of closes per outcome, oldest first, for sparklines. One query for all."""
     if not outcome_ids:
         return {}
-    arguments = {
+    arguments: dict[str, Any] = {
         "outcome_ids": list(outcome_ids),
         "start": now - SPARK_SPAN,
         "now": now,

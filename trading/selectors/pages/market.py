@@ -13,6 +13,7 @@ from django.db.models import Case, F, OuterRef, Q, Subquery, TextField, Value, W
 
 from polysim.kernel.clock import to_milliseconds
 from polysim.kernel.errors import NotFound, ServiceUnavailable
+from polysim.kernel.tenancy import enter_building
 from trading.charts import Mark, Point
 from trading.formats import price_cents_text, shares_text, unscaled
 from trading.markets import books
@@ -255,7 +256,7 @@ def _read_group(slug: str) -> list[Outcome]:
         )
         .order_by("market_id", "index")
     )
-    found = list(rows)
+    found: list[Outcome] = list(rows)
     return found if any(outcome.market.slug == slug for outcome in found) else []
 
 
@@ -313,12 +314,14 @@ def _read_tape(market: Market) -> tuple[VenueTrade, ...]:
 
 
 def _read_orders(market: Market, account: Account | None) -> tuple[Order, ...]:
-    """Open orders and those with fills, newest first; in the account's own building only."""
-    if account is None or account.firm_name:
+    """Open orders and those with fills, newest first, from the account's building."""
+    if account is None:
         return ()
-    rows = Order.objects.filter(wallet_id=account.id, market_id=market.id)
-    rows = rows.filter(Q(status=Order.Status.PENDING) | Q(filled_quantity__gt=0))
-    return tuple(rows.select_related("outcome").order_by("-created_at", "-id")[:OWN_ORDERS_MAX])
+    with enter_building(account.schema):
+        rows = Order.objects.filter(wallet_id=account.id, market_id=market.id)
+        rows = rows.filter(Q(status=Order.Status.PENDING) | Q(filled_quantity__gt=0))
+        rows = rows.select_related("outcome").order_by("-created_at", "-id")
+        return tuple(rows.defer("answer")[:OWN_ORDERS_MAX])
 
 
 def own_price_of_trade(trade: VenueTrade, outcome_index: int) -> Decimal:
