@@ -1,5 +1,6 @@
 """Lists of markets and events, single markets (trading-api 2.1 to 2.3)."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ import pytest
 from django.test import Client
 
 from tests.api.catalogue import CONDITION, give_book, make_event, make_market, resolve
+from trading.markets.api.listing import CURSOR_PATTERN, offset_cursor, read_offset_cursor
 from trading.markets.models import Market
 
 pytestmark = pytest.mark.django_db
@@ -298,3 +300,11 @@ def test_categories_count_open_markets_and_name_their_fee(anyone: Client, retail
         {"category": "economics", "markets": 3, "fee_rate_bps": 500},
         {"category": "sports", "markets": 1, "fee_rate_bps": 300},
     ]
+
+
+def test_the_documented_form_of_cursors_holds_for_every_page() -> None:
+    for offset in (*range(120), 199, 200, 999, 1000, 12_345, 99_999, 100_000, 999_999):
+        assert re.fullmatch(CURSOR_PATTERN, offset_cursor(offset)), offset
+        assert read_offset_cursor(offset_cursor(offset)) == offset
+    for wrong in ("NTA", "abc=", "MA=", "-1", "NTAwNTAwNTA="):
+        assert not re.fullmatch(CURSOR_PATTERN, wrong)

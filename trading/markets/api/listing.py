@@ -4,14 +4,14 @@ import base64
 import binascii
 from typing import Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polysim.kernel.api.fields import Flag, WholeNumber
 from polysim.kernel.api.identity import Access
-from polysim.kernel.api.paging import OFFSET_MAX, PageQuery
+from polysim.kernel.api.paging import OFFSET_MAX, OffsetCursor, PageQuery
 from polysim.kernel.api.views import ApiView, QuerySerializer, read_query
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import ServiceUnavailable, ValidationFailed
@@ -27,6 +27,20 @@ LAST_PAGE = "LTE="
 QUOTES = "\"'"
 
 
+# Base64 of decimal digits: three of them are four characters, one or two are padded.
+_THREE = "(?:[MN][DTjz]|O[DT])[AEIMQUYcgk][wxyz0-5]"
+_ONE_OR_TWO = "(?:(?:[MN][AQgw]|O[AQ])==|(?:[MN][DTjz]|O[DT])[AEIMQUYcgk]=)"
+CURSOR_PATTERN = f"^(?:[0-9]{{1,6}}|{LAST_PAGE}|(?:{_THREE}){{1,2}}|(?:{_THREE})?{_ONE_OR_TWO})?$"
+
+
+@extend_schema_field({"type": "string", "pattern": CURSOR_PATTERN})
+class OffsetCursor(serializers.CharField):
+    """`next_cursor` of an answer, or a bare offset."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, max_length=64, **options)
+
+
 class MarketListQuery(PageQuery):
     """Filters and page of 2.1."""
 
@@ -36,8 +50,8 @@ class MarketListQuery(PageQuery):
     category = serializers.CharField(required=False, max_length=120)
     q = serializers.CharField(required=False, max_length=120)
     envelope = Flag(default=False)
-    next_cursor = serializers.CharField(required=False, max_length=64)
-    cursor = serializers.CharField(required=False, max_length=64)
+    next_cursor = OffsetCursor()
+    cursor = OffsetCursor()
     sort = serializers.CharField(required=False, max_length=64)
     ascending = Flag(default=False)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from polysim.kernel.api.fields import Text
@@ -190,10 +191,19 @@ class TokenLastTrade(LastTrade):
     token_id = serializers.CharField()
 
 
+@extend_schema_field(
+    {"type": "array", "items": {"type": "string", "maxLength": 256}, "minItems": 1, "maxItems": 5}
+)
+class MarketIds(serializers.ListField):
+    """Condition ids; 1, 5, 10 or 25 by tier (the document names Pro's), at most 50."""
+
+    child = Text(max_length=256)
+
+
 class PriceBatchRequest(serializers.Serializer[Any]):
     """Markets whose prices are wanted."""
 
-    market_ids = serializers.ListField(child=Text(max_length=256))
+    market_ids = MarketIds()
 
 
 class BatchPrice(serializers.Serializer[Any]):
