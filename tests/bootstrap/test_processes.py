@@ -56,7 +56,9 @@ def test_stops_a_process_that_ignores_the_request(tmp_path: Path) -> None:
 
 def test_stopping_takes_grandchildren_along(tmp_path: Path) -> None:
     code = (
-        "import subprocess, time; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True)"
+        "import subprocess, sys, time\n"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(p.pid, flush=True)\n"
     )
     process = make(tmp_path, code + "time.sleep(60)")
     process.start()
