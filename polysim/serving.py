@@ -54,6 +54,9 @@ def serve(*, host: str, port: int, threads: int) -> None:
         endpoints=[f"tcp:port={port}:interface={host}"],
         server_name="polysim",
         websocket_timeout=-1,
+        # A ping after 20 s of silence, and 40 s for its answer (trading-api 10).
+        ping_interval=20,
+        ping_timeout=40,
         application_close_timeout=3,
     ).run()
 
