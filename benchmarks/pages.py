@@ -72,7 +72,7 @@ INSERT INTO trading_order (wallet_id, user_id, market_id, outcome_id, side, type
   JOIN (SELECT id, user_id, row_number() OVER (ORDER BY id) AS place FROM wallets_wallet) w
     ON w.place = n %% (SELECT count(*) FROM wallets_wallet) + 1
   JOIN (SELECT id, market_id, row_number() OVER (ORDER BY id) AS place
-    FROM public.markets_outcome) o ON o.place = (n * 7919) %% (%(markets)s * 2) + 1;
+    FROM public.markets_outcome) o ON o.place = (n::bigint * 7919) %% (%(markets)s * 2) + 1;
 INSERT INTO trading_fill (order_id, wallet_id, market_id, outcome_id, side, price, quantity,
     notional, fee, liquidity, realized_pnl, match_key, evidence, created_at)
   SELECT id, wallet_id, market_id, outcome_id, side, 0.5, 10, 5, 0.1, 'taker', 0, 'placed', '{}',
@@ -121,7 +121,7 @@ def fill(fills: int, email: str) -> None:
     with enter_building("retail"), transaction.atomic(), connection.cursor() as cursor:
         for statement in _FILL.split(";\n"):
             if statement.strip():
-                cursor.execute(statement, numbers if "%(" in statement else None)
+                cursor.execute(statement, numbers)
 
 
 def sign_in(email: str, password: str) -> tuple[str, dict[str, int], list[str]]:
