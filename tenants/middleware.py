@@ -24,7 +24,7 @@ from tenants.models import Firm, FirmKind
 
 # django-tenants' wrapper, which knows buildings.
 connection: Any = django_connection
-# Asked by orchestrators, by any name, and also while the database is down.
+# Asked by orchestrators, also while the database is down.
 HEALTH_PREFIX = "/v1/health"
 
 

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from trading.api import accounts, cancelling, orders, wallets
+from trading.api import accounts, cancelling, orders, status, wallets
 
 urlpatterns = [
+    path("status", status.StatusView.as_view()),
     path("orders", orders.OrdersView.as_view()),
     path("orders/batch", orders.BatchView.as_view()),
     path("orders/preview", orders.PreviewView.as_view()),

@@ -22,6 +22,7 @@ from polysim.kernel.money import NotExact, parse_decimal, to_scaled
 from polysim.kernel.redis import get_redis, key
 from polysim.kernel.tenancy import enter_building
 from tenants.selectors import list_schemas
+from trading.heartbeat import note_matcher
 from trading.markets.books import add_held_interest, replace_held_interest
 from trading.markets.books.keys import catalogue_channel, orders_channel
 from trading.matcher.index import OpenOrder, OrderIndex
@@ -152,6 +153,7 @@ class Matcher:
             self._due["cycle"] = moment + CYCLE_S
             self._dirty |= self.index.condition_ids()
             now_ms = to_milliseconds(now)
+            note_matcher(now_ms=now_ms, open_orders=len(self.index))
             self._drop(expire_due_orders(orders=self.index.due(now_ms), now=now))
             self._drop(cancel_cleared_orders(orders=self.index.cleared(now_ms), now=now))
         if moment >= self._due["ended"]:
