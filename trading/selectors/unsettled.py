@@ -47,7 +47,7 @@ def list_unsettled_positions() -> list[UnsettledPosition]:
         Position.objects.filter(
             status=Position.Status.OPEN, market_id__in=MarketResolution.objects.values("market_id")
         )
-        .annotate(**owed)
+        .annotate(owed_version=owed["owed_version"], owed_payouts=owed["owed_payouts"])
         .filter(owed_version__isnull=False)
         .order_by("id")
         .values("id", "outcome__index", "outcome__label", *fields)[:UNSETTLED_MAX]
@@ -66,7 +66,7 @@ def _list_corrected(owed: dict[str, Subquery], fields: tuple[str, ...]) -> list[
     )
     rows = (
         Settlement.objects.filter(~Exists(later), market_id__in=corrected)
-        .annotate(**owed)
+        .annotate(owed_version=owed["owed_version"], owed_payouts=owed["owed_payouts"])
         .filter(owed_version__gt=F("version"))
         .order_by("id")
         .values(
