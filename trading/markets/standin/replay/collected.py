@@ -41,6 +41,9 @@ RECURRING_TAGS: Final = (
 )
 #: Ids of rows that were not recorded themselves; far above any of the venue's.
 DERIVED_IDS: Final = 900_000_000
+#: A day begins with its snapshot number 1/50 of all; the hours before are nearly empty.
+QUIET_SHARE: Final = 50
+LOOP_TAIL_MS: Final = 60_000
 FINE_TICK: Final = 1_000
 COARSE_TICK: Final = 10_000
 
@@ -190,9 +193,9 @@ class CollectedRecording:
         for slug, listed in ranked:
             number += 100
             self._add_event(self._game_event(slug, listed, number, starts))
-        for name, start_ms in sorted(starts.items()):
-            self._days.append((self._folder / name, start_ms))
-            self._read_day(self._folder / name, start_ms)
+        for name, first_ms in sorted(starts.items()):
+            quiet_ms = self._read_day(self._folder / name, first_ms)
+            self._days.append((self._folder / name, first_ms + quiet_ms))
 
     def _day_starts(self, games: dict[str, list[dict[str, Any]]]) -> dict[str, int]:
         starts: dict[str, int] = {}
@@ -226,13 +229,19 @@ class CollectedRecording:
         tags = [dict(zip(("id", "label", "slug"), tag, strict=True)) for tag in BASEBALL_TAGS]
         return rows.read_event(parent, markets, shift_ms, tags)
 
-    def _read_day(self, path: Path, start_ms: int) -> None:
-        """First book, tick and price track of every market of a day; the length of the loop."""
+    def _read_day(self, path: Path, first_ms: int) -> int:
+        """First book, tick and price track of every market of a day.
+
+        Answers how long the day is quiet before it really begins: hours with hardly a snapshot
+        are skipped, what they hold happens at the beginning of the loop.
+        """
         seen: set[str] = set()
-        for offset_ms, entry in self._day_entries(path, start_ms):
-            self.length_ms = max(self.length_ms, offset_ms + 1_000)
+        offsets: list[int] = []
+        tracks: dict[str, PriceTrack] = {}
+        for offset_ms, entry in self._day_entries(path, first_ms):
+            offsets.append(offset_ms)
             market = entry.market
-            track = self.tracks.setdefault(market.condition_id, PriceTrack())
+            track = tracks.setdefault(market.condition_id, PriceTrack())
             if entry.bids and entry.asks:
                 track.add(offset_ms, (max(entry.bids) + min(entry.asks)) // 2)
             if market.tick != FINE_TICK and _is_fine(entry):
@@ -240,16 +249,27 @@ class CollectedRecording:
             if market.condition_id not in seen:
                 seen.add(market.condition_id)
                 self.first_books.append(entry)
+        if not offsets:
+            return 0
+        quiet_ms = offsets[len(offsets) // QUIET_SHARE]
+        for track in tracks.values():
+            track.begin_at(quiet_ms)
+        self.tracks |= tracks
+        self.length_ms = max(self.length_ms, offsets[-1] - quiet_ms + LOOP_TAIL_MS)
+        return quiet_ms
 
     def _day_entries(self, path: Path, start_ms: int) -> Iterator[tuple[int, BookEntry]]:
+        latest_ms = 0
         for row in lines_of(path):
             market = self._by_token.get(row["token_id"])
             if market is None:
                 continue
             offset_ms = (rows.moment_of(row["timestamp"]) or start_ms) - start_ms
+            # Lines are sorted by the text of their time, which is wrong by milliseconds at times.
+            latest_ms = max(latest_ms, offset_ms)
             bids = rows.level_map(json.loads(row["bids"]))
             asks = rows.level_map(json.loads(row["asks"]))
-            yield max(0, offset_ms), BookEntry(market, bids, asks)
+            yield latest_ms, BookEntry(market, bids, asks)
 
     def _shift_from(self, recorded: object) -> int:
         moment = rows.moment_of(recorded)

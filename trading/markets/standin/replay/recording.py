@@ -77,6 +77,10 @@ class PriceTrack:
             self.offsets.append(offset_ms)
             self.middles.append(middle)
 
+    def begin_at(self, offset_ms: int) -> None:
+        """Count from a later moment on; what was before happens at the beginning."""
+        self.offsets = array("q", (max(0, each - offset_ms) for each in self.offsets))
+
     def at(self, offset_ms: int) -> int | None:
         """The middle price at a recorded moment; the first one before it."""
         if not self.offsets:
