@@ -233,6 +233,10 @@ class Hub:
                 if attempt == 0:
                     logger.warning("live subscription lost: %s", error)
                 self._note_lost()
+            except Exception:
+                # A frame that we cannot read is a defect, but no reason to leave sockets silent.
+                logger.exception("live subscription failed")
+                self._note_lost()
             finally:
                 await client.aclose()
             attempt += 1

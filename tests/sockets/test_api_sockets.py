@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from tests.sockets.conftest import Peer
 from trading.consumers import prices, snapshots
@@ -52,6 +53,16 @@ def live_markets(redis_client: Any) -> None:
 
 def price_text(condition_id: str, price: str) -> str:
     return f'{{"type":"price","market_id":"{condition_id}","buy":"{price}"}}'
+
+
+async def test_while_the_database_is_away_a_socket_is_asked_to_come_back(
+    connect: Callable[..., Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_scope: Any) -> None:
+        raise OperationalError("the database is restarting")
+
+    monkeypatch.setattr(prices, "read_token_or_session_user", broken)
+    assert await connect("/v1/ws/prices", query="token=good").ended() == 1013
 
 
 async def test_a_bad_token_is_closed_with_4001(connect: Callable[..., Peer]) -> None:

@@ -13,11 +13,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
+import django.db
 import redis
 
 from trading.hub import Hub, Mailbox, get_hub
 
 logger = logging.getLogger(__name__)
+
+# Parts we stand on that may be restarting: the socket says so instead of failing.
+OUTAGES = (redis.RedisError, django.db.Error, OSError)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -102,6 +106,9 @@ class Socket:
                 task.result()
         except ClosedByPeerError:
             pass
+        except OUTAGES as error:
+            logger.warning("a socket was turned away: %s", error)
+            await self.close(TRY_AGAIN_LATER)
         except asyncio.CancelledError:
             with contextlib.suppress(Exception):
                 await self.close(GOING_AWAY)
@@ -157,7 +164,7 @@ class Socket:
         assert self.mailbox is not None
         try:
             await self.resync()
-        except (redis.RedisError, OSError):
+        except OUTAGES:
             await asyncio.sleep(RESYNC_RETRY_S)
             self.mailbox.ask_for_resync()
 
@@ -196,7 +203,7 @@ class Socket:
             return
         try:
             await self.answer(parsed)
-        except (redis.RedisError, OSError):
+        except OUTAGES:
             await self.send_error("Live prices are restarting; they come back by themselves.")
             if self.mailbox is not None:
                 self.mailbox.ask_for_resync()

@@ -114,7 +114,8 @@ class Publisher:
             pending.setdefault(condition_id, Pending())
         reconfirmed = self._stream.keeper.reconfirmed
         self._stream.keeper.reconfirmed = set()
-        wanted = [name for name in pending if name in self.markets]
+        kept = self._stream.keeper.specs
+        wanted = [name for name in pending if name in self.markets and name in kept]
         try:
             for start in range(0, len(wanted), BATCH_MARKETS):
                 part = {name: pending[name] for name in wanted[start : start + BATCH_MARKETS]}
