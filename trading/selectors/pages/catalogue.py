@@ -1,6 +1,6 @@
 """The list of markets: filters, orders, pages by keyset, live prices, sparklines.
 
-At most four queries a page (rows, outcomes, sparklines, and once a minute the topics).
+At most three queries a page (rows, sparklines, and once a minute the topics).
 """
 
 import time
@@ -10,7 +10,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Abs
 
 from polysim.kernel.clock import to_milliseconds
@@ -71,11 +72,20 @@ class Price:
 
 
 @dataclass(frozen=True)
+class ListedOutcome:
+    """What a list knows of an outcome."""
+
+    id: int
+    index: int
+    label: str
+
+
+@dataclass(frozen=True)
 class MarketRow:
     """One line or card of the list."""
 
     market: Market
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ListedOutcome, ...]
     stats: MarketStats | None
     price: Price
     spark: str = ""
@@ -119,16 +129,26 @@ def list_market_page(
     rows = MarketStats.objects.select_related("market__event")
     rows = _narrow(rows, filters, own_market_ids, wallet_id)
     rows = _ordered(rows, filters)
-    rows = rows.prefetch_related(
-        Prefetch("market__outcomes", queryset=Outcome.objects.order_by("index"))
+    found = list(
+        _with_outcomes(rows).defer("market__description", "market__event__description")[
+            : PAGE_SIZE + 1
+        ]
     )
-    found = list(rows.defer("market__description", "market__event__description")[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     return MarketPage(
         filters=filters,
         rows=tuple(to_rows(shown, now=now)),
         next_after=_keyset(shown[-1], filters) if len(found) > PAGE_SIZE else "",
         topics=count_topics(),
+    )
+
+
+def _with_outcomes(rows: QuerySet[MarketStats]) -> QuerySet[MarketStats]:
+    """Ids and labels of both outcomes within the same query."""
+    outcomes = Outcome.objects.filter(market_id=OuterRef("market_id")).order_by("index")
+    return rows.annotate(
+        outcome_ids=ArraySubquery(outcomes.values("id")),
+        outcome_labels=ArraySubquery(outcomes.values("label")),
     )
 
 
@@ -221,17 +241,13 @@ def _read_keyset(filters: Filters) -> tuple[Any, int] | None:
 def to_rows(found: Sequence[MarketStats], *, now: datetime) -> list[MarketRow]:
     """Rows with live quotes and sparklines; the catalogue's prices where a book is not live."""
     quotes = _read_quotes([stats.market.condition_id for stats in found])
-    firsts = {
-        stats.market_id: outcome.id
-        for stats in found
-        for outcome in stats.market.outcomes.all()
-        if outcome.index == 0
-    }
+    outcomes = {stats.market_id: _outcomes_of(stats) for stats in found}
+    firsts = {market_id: pair[0].id for market_id, pair in outcomes.items() if pair}
     sparks = read_sparks(outcome_ids=list(firsts.values()), now=now)
     return [
         MarketRow(
             market=stats.market,
-            outcomes=tuple(stats.market.outcomes.all()),
+            outcomes=outcomes[stats.market_id],
             stats=stats,
             price=price_of(stats, quotes.get(stats.market.condition_id), now),
             spark=draw_spark(sparks.get(firsts.get(stats.market_id, 0), [])),
@@ -239,6 +255,12 @@ def to_rows(found: Sequence[MarketStats], *, now: datetime) -> list[MarketRow]:
         )
         for stats in found
     ]
+
+
+def _outcomes_of(stats: Any) -> tuple[ListedOutcome, ...]:
+    """The annotated outcomes of a row."""
+    pairs = zip(stats.outcome_ids, stats.outcome_labels, strict=True)
+    return tuple(ListedOutcome(one, index, label) for index, (one, label) in enumerate(pairs))
 
 
 def _read_quotes(condition_ids: Sequence[str]) -> dict[str, Quote]:
@@ -267,7 +289,7 @@ def price_of(stats: MarketStats | None, quote: Quote | None, now: datetime) -> P
 
 
 def list_front_rows(*, now: datetime, count: int = CARDS) -> list[MarketRow]:
-    """The busiest open markets whose price is still open, for the start page. Three queries."""
+    """The busiest open markets whose price is still open, for the start page. Two queries."""
     found = (
         MarketStats.objects.filter(
             market__is_closed=False,
@@ -279,10 +301,9 @@ def list_front_rows(*, now: datetime, count: int = CARDS) -> list[MarketRow]:
             price__lt=Decimal("0.92"),
         )
         .select_related("market")
-        .prefetch_related(Prefetch("market__outcomes", queryset=Outcome.objects.order_by("index")))
         .order_by(F("volume_24h").desc(nulls_last=True), "market_id")
     )
-    return to_rows(list(found[:count]), now=now)
+    return to_rows(list(_with_outcomes(found)[:count]), now=now)
 
 
 _topics: tuple[float, tuple[tuple[str, int], ...]] = (0.0, ())
