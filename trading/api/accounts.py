@@ -10,10 +10,9 @@ from rest_framework.response import Response
 
 from polysim.kernel.api.fields import Flag, Moment, WholeNumber
 from polysim.kernel.api.identity import Access, Identity
-from polysim.kernel.api.paging import OFFSET_MAX, CursorField
+from polysim.kernel.api.paging import OFFSET_MAX, IdCursor
 from polysim.kernel.api.views import ApiView, read_query
 from polysim.kernel.clock import utc_now
-from polysim.kernel.errors import ValidationFailed
 from trading.api import account_rows as rows
 from trading.selectors import (
     get_portfolio,
@@ -129,7 +128,7 @@ class HistoryView(ApiView):
         operation_id="list_history",
         parameters=[HistoryQuery],
         responses=PolymorphicProxySerializer(
-            component_name="History",
+            component_name="AccountHistory",
             serializers=[rows.HistoryAnswer(many=True), rows.HistoryEnvelope],
             resource_type_field_name=None,
             many=False,
@@ -158,7 +157,7 @@ class SettlementsQuery(WalletScopeQuery):
 
     market_id = serializers.CharField(required=False, max_length=256)
     limit = WholeNumber(min_value=1, max_value=500, default=100)
-    cursor = CursorField()
+    cursor = IdCursor()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """`from` is a word of Python, so the two bounds are added by name."""
@@ -178,17 +177,14 @@ class SettlementsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         query = read_query(request, SettlementsQuery)
-        settled_from, settled_to = query.get("from"), query.get("to")
-        if settled_from and settled_to and settled_from > settled_to:
-            raise ValidationFailed([("from", "must not be after `to`")])
         with own_scope(self.identity, query.get("wallet_id")) as scope:
             found, next_cursor = list_settlements(
                 wallet_ids=scope.wallet_ids,
                 limit=query["limit"],
                 cursor=query.get("cursor"),
                 condition_id=query.get("market_id"),
-                settled_from=settled_from,
-                settled_to=settled_to,
+                settled_from=query.get("from"),
+                settled_to=query.get("to"),
             )
         listed = [rows.settlement_row(settlement) for settlement in found]
         return Response({"data": listed, "next_cursor": next_cursor})

@@ -3,11 +3,11 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from polysim.kernel.api.fields import BIGINT_MAX, WholeNumber
+from polysim.kernel.api.fields import BIGINT_MAX, Text, WholeNumber
+from polysim.kernel.api.schema import ApiSchema
 from polysim.kernel.api.views import ApiView, QuerySerializer, read_query
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import PolysimError, ValidationFailed
@@ -93,17 +93,45 @@ def is_confirmed(request: Request) -> bool:
 class MarketOrdersQuery(QuerySerializer):
     """A market, a token, or both (orders that match both)."""
 
-    market = serializers.CharField(required=False, allow_null=True, max_length=256)
-    asset_id = serializers.CharField(required=False, allow_null=True, max_length=256)
+    market = Text(required=False, allow_null=True, max_length=256)
+    asset_id = Text(required=False, allow_null=True, max_length=256)
     wallet_id = WholeNumber(min_value=1, max_value=BIGINT_MAX, required=False)
+
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!-~]+$"}
+_NAMING_BODY = {
+    "description": "Or the same as query parameters. Orders match both where both are named.",
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {"market": _NAME, "asset_id": _NAME},
+                "anyOf": [{"required": ["market"]}, {"required": ["asset_id"]}],
+            }
+        }
+    },
+}
+
+
+class NamingSchema(ApiSchema):
+    """A DELETE whose body says what is cancelled."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            operation["requestBody"] = _NAMING_BODY
+        return operation
 
 
 class CancelMarketOrdersView(ApiView):
     """Resting orders of a market or token, named in the query or in a JSON body."""
 
+    schema = NamingSchema()
+
     @extend_schema(
         operation_id="cancel_market_orders",
-        parameters=[MarketOrdersQuery],
+        parameters=[CancelAllQuery],
         responses=rows.CancelledAnswer,
     )
     def delete(self, request: Request) -> Response:

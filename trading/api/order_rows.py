@@ -6,31 +6,34 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from polysim.kernel.api.fields import BIGINT_MAX
 from polysim.kernel.clock import iso_text, to_milliseconds
 from polysim.kernel.money import four_places_text, money_text, price_text, shares_text
 from trading.selectors import OrderRow
 from trading.services import Preview
 
-NUMBER = {"oneOf": [{"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,4})?$"}]}
-NUMBER["oneOf"].append({"type": "number"})
+
+def number_schema(pattern: str) -> dict[str, Any]:
+    """Decimal text or a whole number; decimals as JSON numbers are read as exactly."""
+    whole = {"type": "integer", "minimum": 1, "maximum": 1_000_000}
+    return {"oneOf": [{"type": "string", "pattern": pattern}, whole], "nullable": True}
 
 
-@extend_schema_field({**NUMBER, "nullable": True})
-class DecimalIn(serializers.CharField):
-    """A decimal as text or JSON number; described here, read by `parse_order`."""
+@extend_schema_field(number_schema(r"^[0-9]{1,6}(\.[0-9]{1,4})?$"))
+class SharesIn(serializers.CharField):
+    """Shares, at most four decimals; described here, read by `parse_order`."""
+
+
+@extend_schema_field(number_schema(r"^[0-9]{1,6}(\.[0-9]{1,2})?$"))
+class MoneyIn(serializers.CharField):
+    """Dollars; described here, read by `parse_order`."""
 
 
 @extend_schema_field(
-    {
-        "oneOf": [
-            {"type": "string", "pattern": r"^(0?\.[0-9]{0,3}[1-9]|1(\.0{1,4})?)$"},
-            {"type": "number", "minimum": 0.0001, "maximum": 1},
-        ],
-        "nullable": True,
-    }
+    {"type": "string", "pattern": r"^0\.[0-9]{0,5}[1-9]$", "nullable": True, "example": "0.65"}
 )
-class PriceIn(DecimalIn):
-    """A price above 0 and at most 1."""
+class PriceIn(serializers.CharField):
+    """Dollars per share, as text or number; described here, read by `parse_order`."""
 
 
 @extend_schema_field(
@@ -43,14 +46,18 @@ class UnixSeconds(serializers.CharField):
     """Unix seconds as number or digits."""
 
 
-class OrderRequest(serializers.Serializer[Any]):
+class NewOrder(serializers.Serializer[Any]):
     """The body of an order (4.1): described here, read by `trading.services.parse_order`."""
 
-    market_id = serializers.CharField(max_length=256, help_text="The market's condition id.")
+    market_id = serializers.CharField(
+        min_length=1, max_length=256, help_text="The market's condition id."
+    )
     side = serializers.ChoiceField(choices=["BUY", "SELL"])
-    outcome = serializers.CharField(max_length=200, help_text="Label, in any case of letters.")
-    quantity = DecimalIn(required=False, help_text="Shares; exactly one of quantity and amount.")
-    amount = DecimalIn(required=False, help_text="Dollars, market buys only.")
+    outcome = serializers.CharField(
+        min_length=1, max_length=200, help_text="Label, in any case of letters."
+    )
+    quantity = SharesIn(required=False, help_text="Shares; exactly one of quantity and amount.")
+    amount = MoneyIn(required=False, help_text="Dollars, market buys only.")
     order_type = serializers.ChoiceField(choices=["market", "limit"], default="market")
     price = PriceIn(required=False, help_text="Limit, or worst price of a market order.")
     time_in_force = serializers.ChoiceField(
@@ -64,7 +71,11 @@ class OrderRequest(serializers.Serializer[Any]):
         max_length=256, required=False, allow_null=True, help_text="Idempotency key and echo."
     )
     wallet_id = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, help_text="Sessions must name it."
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=BIGINT_MAX,
+        help_text="Sessions must name it.",
     )
 
 
@@ -161,13 +172,28 @@ def preview_row(preview: Preview) -> dict[str, Any]:
     return {**(preview.answer or {}), "preview": figures}
 
 
-class BatchRequest(serializers.Serializer[Any]):
+@extend_schema_field(
+    {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 5,
+        "items": {"anyOf": [{"$ref": "#/components/schemas/NewOrderRequest"}, {}]},
+    }
+)
+class OrdersIn(serializers.ListField):
+    """Orders; described with the size that plan pro may send, others by their tier.
+
+    An entry that is no order is refused by itself, not the whole request.
+    """
+
+
+class NewBatch(serializers.Serializer[Any]):
     """Orders to place one after another; at most as many as the tier allows (4.3).
 
     Each is a body of `place_order`; one that is malformed is refused alone, by its own entry.
     """
 
-    orders = serializers.ListField(child=serializers.JSONField(), min_length=1, max_length=25)
+    orders = OrdersIn()
 
 
 class BatchEntry(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polysim.kernel.api.fields import BIGINT_MAX, WholeNumber
-from polysim.kernel.api.paging import PageQuery
+from polysim.kernel.api.paging import PageQuery, TimeCursor
 from polysim.kernel.api.schema import IDEMPOTENCY_PARAMETER
 from polysim.kernel.api.views import ApiView, QuerySerializer, read_query
 from polysim.kernel.clock import utc_now
@@ -43,7 +43,7 @@ class OrdersQuery(PageQuery):
     status = UpperChoice(choices=STATUSES, required=False)
     market_id = serializers.CharField(required=False, max_length=256)
     side = UpperChoice(choices=("BUY", "SELL"), required=False)
-    cursor = serializers.CharField(required=False, max_length=256)
+    cursor = TimeCursor()
     wallet_id = WalletScopeField()
 
 
@@ -62,7 +62,7 @@ class OrdersView(TradingView):
 
     @extend_schema(
         operation_id="place_order",
-        request=rows.OrderRequest,
+        request=rows.NewOrder,
         parameters=[IDEMPOTENCY_PARAMETER],
         responses=rows.OrderAnswer,
     )
@@ -110,9 +110,7 @@ class OrdersView(TradingView):
 class BatchView(TradingView):
     """Several orders in one request (4.3)."""
 
-    @extend_schema(
-        operation_id="place_orders", request=rows.BatchRequest, responses=rows.BatchAnswer
-    )
+    @extend_schema(operation_id="place_orders", request=rows.NewBatch, responses=rows.BatchAnswer)
     def post(self, request: Request) -> Response:
         body = request.data
         bodies = body.get("orders") if isinstance(body, dict) else None
@@ -133,7 +131,7 @@ class PreviewView(TradingView):
     """What an order would do; refused as the order would be."""
 
     @extend_schema(
-        operation_id="preview_order", request=rows.OrderRequest, responses=rows.PreviewAnswer
+        operation_id="preview_order", request=rows.NewOrder, responses=rows.PreviewAnswer
     )
     def post(self, request: Request) -> Response:
         preview = preview_own_order(

@@ -33,10 +33,13 @@ def decode_time_cursor(cursor: str | None) -> tuple[datetime, int | None] | None
 
 
 def decode_id_cursor(cursor: str | None) -> int | None:
-    """The id a page starts below, None for the first page; ValidationFailed when unreadable."""
+    """The id a page starts below, None for the first page; ValidationFailed when unreadable.
+
+    The bare number is accepted too: base64 of digits always has letters in it.
+    """
     if cursor is None or cursor in START_CURSORS:
         return None
-    text = _text_of(cursor)
+    text = cursor if cursor.isascii() and cursor.isdigit() else _text_of(cursor)
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise _unreadable()
     return int(text)

@@ -185,10 +185,11 @@ def rename_wallet(
 
 
 def clean_label(label: str | None) -> str | None:
-    """A label without outer blanks, None for a blank one; ValidationFailed above 64 characters."""
-    label = (label or "").strip() or None
+    """A label without outer blanks, None for a blank one; ValidationFailed above 64 characters.
+
+    Characters that cannot be shown (controls, changes of direction) are left out.
+    """
+    label = "".join(sign for sign in label or "" if sign.isprintable()).strip() or None
     if label is not None and len(label) > LABEL_LENGTH_MAX:
         raise ValidationFailed([("label", f"must have at most {LABEL_LENGTH_MAX} characters")])
-    if label is not None and not label.isprintable():
-        raise ValidationFailed([("label", "must be printable characters")])
     return label

@@ -5,6 +5,7 @@ import binascii
 import json
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from polysim.kernel.api.fields import WholeNumber
@@ -45,3 +46,20 @@ class CursorField(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=256, **{"required": False, **options})
+
+
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{1,6}$"})
+class OffsetCursor(CursorField):
+    """`next_cursor` of a page; described as the bare number that it may also be."""
+
+
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{1,18}$"})
+class IdCursor(CursorField):
+    """`next_cursor` of a page; described as the bare id that it may also be."""
+
+
+@extend_schema_field(
+    {"type": "string", "pattern": "^20[0-9]{2}-0[1-9]-[12][0-8]T[01][0-9]:[0-5][0-9]:00Z$"}
+)
+class TimeCursor(CursorField):
+    """`next_cursor` of a page; described as the ISO time that it may also be."""

@@ -192,7 +192,12 @@ class TokenLastTrade(LastTrade):
 
 
 @extend_schema_field(
-    {"type": "array", "items": {"type": "string", "maxLength": 256}, "minItems": 1, "maxItems": 5}
+    {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1, "maxLength": 256},
+        "minItems": 1,
+        "maxItems": 5,
+    }
 )
 class MarketIds(serializers.ListField):
     """Condition ids; 1, 5, 10 or 25 by tier (the document names Pro's), at most 50."""
