@@ -345,3 +345,7 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 CSRF_FAILURE_VIEW = "polysim.views.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+
+# Tasks of every process go to the broker above: without the application Celery takes its own
+# default, a server that is not there.
+from polysim.celery import app as celery_app  # noqa: E402, F401
