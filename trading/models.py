@@ -54,9 +54,7 @@ class Order(BuildingModel):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
-    outcome = models.ForeignKey(
-        Outcome, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    outcome = models.ForeignKey(Outcome, on_delete=models.PROTECT, related_name="+", db_index=False)
     side = models.CharField(max_length=4, choices=Side)
     type = models.CharField(max_length=8, choices=Type)
     time_in_force = models.CharField(max_length=4, choices=TimeInForce)
@@ -90,17 +88,17 @@ class Order(BuildingModel):
                 condition=models.Q(price__gt=0) & models.Q(price__lte=1),
                 name="order_price_is_a_price",
             ),
+            # The key comes first: a user has many orders, a key one, and without statistics the
+            # planner would take any index that begins with the user.
             models.UniqueConstraint(
-                fields=["user", "idempotency_key"], name="order_idempotency_key_once_per_user"
+                fields=["idempotency_key", "user"], name="order_idempotency_key_once_per_user"
             ),
             models.UniqueConstraint(
-                fields=["user", "client_order_id"], name="order_client_order_id_once_per_user"
+                fields=["client_order_id", "user"], name="order_client_order_id_once_per_user"
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["wallet", "-created_at", "-id"], name="order_newest_of_wallet"
-            ),
+            models.Index(fields=["wallet", "-created_at", "-id"], name="order_newest_of_wallet"),
             models.Index(
                 fields=["market", "outcome"],
                 condition=models.Q(status="PENDING"),
@@ -111,7 +109,6 @@ class Order(BuildingModel):
                 condition=models.Q(status="PENDING", expires_at__isnull=False),
                 name="order_open_by_expiry_sweep",
             ),
-            models.Index(fields=["user", "created_at"], name="order_of_user_for_daily_cap"),
             models.Index(
                 fields=["wallet", "-filled_at", "-id"],
                 condition=models.Q(status="FILLED"),
@@ -136,14 +133,10 @@ class Fill(BuildingModel):
         MAKER = "maker", "Maker"
 
     id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(
-        Order, on_delete=models.PROTECT, related_name="fills", db_index=False
-    )
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills", db_index=False)
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
-    outcome = models.ForeignKey(
-        Outcome, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    outcome = models.ForeignKey(Outcome, on_delete=models.PROTECT, related_name="+", db_index=False)
     side = models.CharField(max_length=4, choices=Side)
     price = models.DecimalField(help_text="Volume weighted, exact.", **EXACT_PRICE)
     quantity = models.DecimalField(**SHARES)
@@ -167,9 +160,7 @@ class Fill(BuildingModel):
         ]
         indexes = [
             models.Index(fields=["wallet", "-created_at", "-id"], name="fill_newest_of_wallet"),
-            models.Index(
-                fields=["wallet", "market", "-id"], name="fill_of_wallet_in_market_chart"
-            ),
+            models.Index(fields=["wallet", "market", "-id"], name="fill_of_wallet_in_market_chart"),
         ]
 
     def __str__(self) -> str:
@@ -189,9 +180,7 @@ class Position(BuildingModel):
         Wallet, on_delete=models.PROTECT, related_name="positions", db_index=False
     )
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
-    outcome = models.ForeignKey(
-        Outcome, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    outcome = models.ForeignKey(Outcome, on_delete=models.PROTECT, related_name="+", db_index=False)
     quantity = models.DecimalField(**SHARES)
     reserved_quantity = models.DecimalField(
         default=0, help_text="Shares behind resting sells.", **SHARES

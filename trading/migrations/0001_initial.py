@@ -357,10 +357,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="order",
-            index=models.Index(fields=["user", "created_at"], name="order_of_user_for_daily_cap"),
-        ),
-        migrations.AddIndex(
-            model_name="order",
             index=models.Index(
                 condition=models.Q(("status", "FILLED")),
                 fields=["wallet", "-filled_at", "-id"],
@@ -386,13 +382,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="order",
             constraint=models.UniqueConstraint(
-                fields=("user", "idempotency_key"), name="order_idempotency_key_once_per_user"
+                fields=("idempotency_key", "user"), name="order_idempotency_key_once_per_user"
             ),
         ),
         migrations.AddConstraint(
             model_name="order",
             constraint=models.UniqueConstraint(
-                fields=("user", "client_order_id"), name="order_client_order_id_once_per_user"
+                fields=("client_order_id", "user"), name="order_client_order_id_once_per_user"
             ),
         ),
         migrations.AddIndex(

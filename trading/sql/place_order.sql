@@ -94,10 +94,10 @@ DECLARE
 BEGIN
   v_refused := refuse_wallet(v_wallet, (request->>'is_key')::boolean);
   IF v_refused IS NULL AND request->>'daily_limit' IS NOT NULL AND (request->>'daily_limit')::bigint
-      <= (SELECT count(*) FROM (SELECT FROM trading_order o
-        JOIN wallets_wallet w ON w.id = o.wallet_id AND w.kind IN ('API', 'SANDBOX')
-        WHERE o.user_id = (request->>'user_id')::bigint
-          AND o.created_at >= (request->>'day_start')::timestamptz
+      <= (SELECT count(*) FROM (SELECT FROM trading_order
+        WHERE wallet_id IN (SELECT id FROM wallets_wallet
+            WHERE user_id = v_wallet.user_id AND kind IN ('API', 'SANDBOX'))
+          AND created_at >= (request->>'day_start')::timestamptz
         LIMIT (request->>'daily_limit')::bigint) AS counted) THEN
     v_refused := 'DAILY_ORDER_LIMIT_EXCEEDED';
   END IF;
