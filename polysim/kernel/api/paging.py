@@ -48,11 +48,6 @@ class CursorField(serializers.CharField):
         super().__init__(max_length=256, **{"required": False, **options})
 
 
-@extend_schema_field({"type": "string", "pattern": "^[0-9]{1,6}$"})
-class OffsetCursor(CursorField):
-    """`next_cursor` of a page; described as the bare number that it may also be."""
-
-
 @extend_schema_field({"type": "string", "pattern": "^[0-9]{1,18}$"})
 class IdCursor(CursorField):
     """`next_cursor` of a page; described as the bare id that it may also be."""
