@@ -1,10 +1,23 @@
-"""Addresses of a firm's host. The firm's BackOffice and pages are mounted here."""
+"""Addresses of a firm's host. The firm's BackOffice is mounted here; the terminal is not.
+
+Pages that every layout links to exist here too, or lead to the platform's host.
+"""
 
 from django.urls import include, path
+
+from tenants.views import to_platform
+from trading.views import accounts, status
 
 urlpatterns = [
     path("v1/", include("polysim.urls_api")),
     path("", include("tenants.urls_firm")),
+    path("status/", status.status_page, name="status"),
+    path("help/", status.help_page, name="help"),
+    path("feed/banner/", accounts.feed_banner, name="feed_banner"),
+    path("theme/", accounts.theme, name="theme"),
+    path("markets/", to_platform, name="markets"),
+    path("settings/", to_platform, name="settings"),
+    path("portfolio/", to_platform, name="portfolio"),
 ]
 
 handler400 = "polysim.views.bad_request"

@@ -6,7 +6,7 @@ from tenants import views
 from tenants.urls_accounts import urlpatterns as account_urls
 
 urlpatterns = [
-    path("", views.firm_home, name="firm_home"),
+    path("", views.firm_home, name="landing"),
     path("signup/", views.firm_signup, name="account_signup"),
     *account_urls,
 ]

@@ -1,5 +1,6 @@
 """The few pages of a firm's host outside its BackOffice."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -12,6 +13,11 @@ def firm_home(request: HttpRequest) -> HttpResponse:
     user = request.user
     membership = find_membership(user=user, firm=firm) if user.is_authenticated else None
     return render(request, "tenants/firm_home.html", {"firm": firm, "membership": membership})
+
+
+def to_platform(request: HttpRequest) -> HttpResponse:
+    """The same address on the platform's host, where the terminal is."""
+    return redirect(settings.BASE_URL.rstrip("/") + request.path)
 
 
 def firm_signup(request: HttpRequest) -> HttpResponse:

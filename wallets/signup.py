@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from polysim.kernel.clock import utc_now
-from tenants.models import User
+from tenants.models import FirmKind, User
 from tenants.services import make_handle
 from wallets.services import open_main_wallet
 
@@ -24,6 +24,12 @@ class RetailAccountAdapter(DefaultAccountAdapter):
         if commit:
             self._save_with_wallet(user)
         return user
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """The markets; on a firm's host, where staff sign in, the firm's own page."""
+        if request.tenant.kind != FirmKind.RETAIL:  # type: ignore[attr-defined]
+            return "/"
+        return str(super().get_login_redirect_url(request))
 
     @transaction.atomic
     def _save_with_wallet(self, user: User) -> None:

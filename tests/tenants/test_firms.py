@@ -120,3 +120,23 @@ def test_a_firms_slug_is_used_once(alpha: Any) -> None:
 def test_nobody_signs_up_at_a_firms_host(alpha: Any) -> None:
     response = Client(headers={"host": "alpha.localhost"}).get("/signup/")
     assert (response.status_code, response["Location"]) == (302, "/login/")
+
+
+@pytest.mark.django_db
+def test_a_firms_host_has_its_own_door_for_staff(alpha: Any, redis_client: Any) -> None:
+    from tenants.services import grant_role
+
+    user = register_user(
+        email="dealer@alpha.example", password="a long password", now=NOW, is_email_verified=True
+    )
+    client = Client(headers={"host": "alpha.localhost"})
+    for path in ("/", "/login/", "/login/code/", "/password/reset/", "/status/"):
+        assert client.get(path).status_code == 200, path
+    assert b"Log in as staff" in client.get("/").content
+    form = {"login": "dealer@alpha.example", "password": "a long password"}
+    assert client.post("/login/", form)["Location"] == "/"
+    assert b"has no role" in client.get("/").content
+    grant_role(user=user, firm=alpha, role="dealer", actor=None, now=NOW)
+    assert b"Your role here is Dealer" in client.get("/").content
+    assert client.get("/markets/")["Location"].endswith("/markets/")
+    assert client.get("/portfolio/1/").status_code == 404

@@ -27,6 +27,7 @@ below. URLs are mounted without trailing slash in the app's `api/client.py: urlp
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -147,11 +148,7 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer[A
 
     An empty text counts as not sent; an empty number, flag or time is refused.
     """
-    texts = {
-        name
-        for name, field in serializer_class().fields.items()
-        if isinstance(field, serializers.CharField | serializers.ChoiceField)
-    }
+    texts = _text_names(serializer_class)
     sent = {
         name: value
         for name, value in request.query_params.items()
@@ -160,6 +157,15 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer[A
     serializer = serializer_class(data=sent, context={"request": request})
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data
+
+
+@lru_cache(maxsize=256)
+def _text_names(serializer_class: type[serializers.Serializer[Any]]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, field in serializer_class().fields.items()
+        if isinstance(field, serializers.CharField | serializers.ChoiceField)
+    )
 
 
 def read_body(request: Request, serializer_class: type[serializers.Serializer[Any]]) -> Any:

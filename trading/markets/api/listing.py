@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from polysim.kernel.api.fields import Flag, WholeNumber
 from polysim.kernel.api.identity import Access
-from polysim.kernel.api.paging import OFFSET_MAX, OffsetCursor, PageQuery
+from polysim.kernel.api.paging import OFFSET_MAX, PageQuery
 from polysim.kernel.api.views import ApiView, QuerySerializer, read_query
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import ServiceUnavailable, ValidationFailed
@@ -34,7 +34,7 @@ CURSOR_PATTERN = f"^(?:[0-9]{{1,6}}|{LAST_PAGE}|(?:{_THREE}){{1,2}}|(?:{_THREE})
 
 
 @extend_schema_field({"type": "string", "pattern": CURSOR_PATTERN})
-class OffsetCursor(serializers.CharField):
+class MarketCursor(serializers.CharField):
     """`next_cursor` of an answer, or a bare offset."""
 
     def __init__(self, **options: Any) -> None:
@@ -50,8 +50,8 @@ class MarketListQuery(PageQuery):
     category = serializers.CharField(required=False, max_length=120)
     q = serializers.CharField(required=False, max_length=120)
     envelope = Flag(default=False)
-    next_cursor = OffsetCursor()
-    cursor = OffsetCursor()
+    next_cursor = MarketCursor()
+    cursor = MarketCursor()
     sort = serializers.CharField(required=False, max_length=64)
     ascending = Flag(default=False)
 
