@@ -207,7 +207,8 @@ class _Installation:
         helper = Process(
             name=module,
             command=[sys.executable, "-m", f"polysim.bootstrap.{module}", *arguments],
-            environment=self.environment,
+            # Preparing is repeated after a crash, so its commits need not wait for the disk.
+            environment={"PGOPTIONS": "-c synchronous_commit=off", **self.environment},
             log_path=self.state / "logs" / f"{module}.log",
             working_directory=str(PROJECT_DIRECTORY),
         )
