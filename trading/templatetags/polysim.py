@@ -6,10 +6,12 @@ and answer text; None is a dash with a reason. Prices are per share in dollars (
 
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, ROUND_UP, Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -293,3 +295,13 @@ def example_profit(row: Any) -> Decimal | None:
     """What the example makes if it is right, fee paid."""
     price, fee = row.price.asks[0], example_fee(row)
     return None if price is None or fee is None else EXAMPLE_SHARES * (1 - price) - fee
+
+
+@register.simple_tag
+def mail_folder() -> str:
+    """Where mail is written instead of sent (development); "" where it is sent."""
+    if not settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
+        return ""
+    folder = Path(settings.EMAIL_FILE_PATH)
+    is_inside = folder.is_relative_to(settings.BASE_DIR)
+    return str(folder.relative_to(settings.BASE_DIR) if is_inside else folder.name)
