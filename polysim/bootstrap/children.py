@@ -9,9 +9,15 @@ from polysim.bootstrap.paths import PROJECT_DIRECTORY
 from polysim.bootstrap.processes import Process
 
 QUEUES = "feed,default,mail,evaluator,payouts"
-# Fewer malloc arenas keep threads from spreading memory that is hardly used. The checks ran when
-# the installation was prepared; running them again would load every page into every process.
-LOW_MEMORY = {"MALLOC_ARENA_MAX": "2", "CELERY_SKIP_CHECKS": "1", "PYTHONUNBUFFERED": "1"}
+# Fewer malloc arenas keep threads from spreading memory that is hardly used; database connections
+# are opened when needed, not ahead. The checks ran when the installation was prepared; running
+# them again would load every page into every process.
+LOW_MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
+    "POLYSIM_DB_POOL_MIN": "0",
+    "CELERY_SKIP_CHECKS": "1",
+    "PYTHONUNBUFFERED": "1",
+}
 
 
 def application_processes(
@@ -38,7 +44,7 @@ def application_processes(
         Process(
             name=name,
             command=command,
-            environment={**environment, **LOW_MEMORY},
+            environment={**LOW_MEMORY, **environment},
             log_path=logs / f"{name}.log",
             working_directory=str(PROJECT_DIRECTORY),
         )
