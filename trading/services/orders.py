@@ -41,6 +41,8 @@ SECOND_LOOK_S = 0.05
 # Waiting longer than this for the user's lock, the order reads the book again (7.2).
 REMATCH_AFTER_MS = 250
 NEVER_MS = 2_000_000_000
+# The first, one after a long wait, one second look.
+SENDINGS_MAX = 3
 
 
 def place_order(*, command: PlaceOrder, caller: Caller, now: datetime) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def _match_and_send(
     deadline = time.monotonic() + settings.LOCK_WAIT_MS / 1000
     rematch_after_ms = REMATCH_AFTER_MS
     may_look_again = command.key is not None
-    while True:
+    for _ in range(SENDINGS_MAX):
         matched = _match_and_take(command, terms, outcome, live, now=now)
         request = order_request(command, caller, terms, outcome, matched, key=key, now=now)
         left_ms = int((deadline - time.monotonic()) * 1000)
@@ -97,6 +99,7 @@ def _match_and_send(
             time.sleep(SECOND_LOOK_S)
         rematch_after_ms = NEVER_MS
         live = read_fresh_market(terms.condition_id, now=now)
+    raise ServerBusy()
 
 
 def _validate(
@@ -138,9 +141,10 @@ def _send_refused(
     """Idempotency and wallet speak before the rule that was broken."""
     request = refused_request(command, caller, refusal=refusal, key=key, now=now)
     request["rematch_after_ms"] = NEVER_MS
-    sent, _ = call_repeatable("place_order", request, has_client_key=command.key is not None)
+    sent = call_repeatable("place_order", request, has_client_key=command.key is not None)
     if "answer" in sent:
         replayed: dict[str, Any] = sent["answer"]
+        replayed.pop("attempt", None)
         return replayed
     code = sent["refused"]
     raise refusal_of(refusal if code == "BY_VALIDATION" else code, now=now)
@@ -153,20 +157,19 @@ def _send(command: PlaceOrder, matched: Matched, request: dict[str, Any]) -> dic
     hiding them until the level's next update.
     """
     taken = matched.takes if matched.refusal is None else {}
+    attempt = request["answer"]["attempt"] = uuid.uuid4().hex
     try:
-        sent, may_be_own = call_repeatable(
-            "place_order", request, has_client_key=command.key is not None
-        )
+        sent = call_repeatable("place_order", request, has_client_key=command.key is not None)
     except ServerBusy:
         _give_back(matched.live, taken)
         raise
-    if "answer" in sent and sent["answer"]["is_replay"] and may_be_own:
+    answer = sent.get("answer")
+    if answer is None or answer.pop("attempt", None) != attempt:
+        _give_back(matched.live, taken)
+    elif answer["is_replay"]:
         # The connection was lost after the commit: the repeat found the order of this very call.
         figures = ("spread_bps", "impact_bps", "book_walk_levels")
-        sent["answer"].update({name: request["answer"][name] for name in figures})
-        sent["answer"]["is_replay"] = False
-    elif "answer" not in sent or sent["answer"]["is_replay"]:
-        _give_back(matched.live, taken)
+        answer.update({name: request["answer"][name] for name in figures}, is_replay=False)
     return sent
 
 

@@ -46,13 +46,8 @@ def call_once(name: str, request: dict[str, Any]) -> dict[str, Any]:
         raise OperationalError("the connection was lost") from error
 
 
-def call_repeatable(
-    name: str, request: dict[str, Any], *, has_client_key: bool
-) -> tuple[dict[str, Any], bool]:
+def call_repeatable(name: str, request: dict[str, Any], *, has_client_key: bool) -> dict[str, Any]:
     """Call a function that may be sent twice, across a restart of PostgreSQL.
-
-    Answers what it said, and whether an earlier sending of this call may have been the one that
-    was committed (then a replay is this call's own order).
 
     Raises ServerBusy on contended rows; ServiceUnavailable when nothing was placed or a repeat
     with the client's key is safe; OutcomeUnknown when neither is known.
@@ -61,7 +56,7 @@ def call_repeatable(
     is_maybe_done = False
     while True:
         try:
-            return _execute(name, request), is_maybe_done
+            return _execute(name, request)
         except _MaybeDone:
             is_maybe_done = True
         except (OperationalError, InterfaceError):
