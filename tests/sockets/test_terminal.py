@@ -9,6 +9,7 @@ import pytest
 
 from tests.sockets.conftest import Peer
 from trading import hub as hub_module
+from trading.consumers import socket as socket_module
 from trading.consumers import terminal
 from trading.consumers.identity import SocketIdentity
 from trading.hub import get_hub, publish_to_user
@@ -210,6 +211,14 @@ async def test_a_user_may_open_twenty_pages(connect: Callable[..., Peer], signed
     for _ in range(20):
         await connect("/ws/terminal/").frame("hello")
     assert await connect("/ws/terminal/").ended() == 4002
+
+
+async def test_a_full_process_asks_to_come_back_later(
+    connect: Callable[..., Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_module, "SOCKETS_MAX", 1)
+    await connect("/ws/terminal/").frame("hello")
+    assert await connect("/ws/terminal/").ended() == 1013
 
 
 async def test_news_of_a_shown_market_arrive(

@@ -28,6 +28,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MESSAGE_BYTES_MAX = 65_536
+SOCKETS_MAX = 5_000  # per process; each holds a file descriptor and some 30 kB
 MESSAGES_PER_10_S_MAX = 200
 UNSENT_BYTES_MAX = 262_144
 STUCK_S_MAX = 60.0
@@ -89,6 +90,9 @@ class Socket:
         await self._send({"type": "websocket.accept"})
         sender: asyncio.Task[None] | None = None
         try:
+            if self.hub.socket_count >= SOCKETS_MAX:
+                await self.close(TRY_AGAIN_LATER)
+                return
             if not await self.opened():
                 return
             self.mailbox = self.hub.open_mailbox()

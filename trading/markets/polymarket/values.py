@@ -86,7 +86,7 @@ def scaled(value: object) -> int | None:
     return None if number is None else _scaled_decimal(number)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _scaled_text(text: str) -> int | None:
     """`scaled` of plain decimal text; cached, because books repeat the same few prices."""
     whole, _, fraction = text.partition(".")
