@@ -21,6 +21,15 @@ BAD_TOKEN: Final = "Invalid token id"  # noqa: S105 - the venue's words
 END_CURSOR: Final = "LTE="
 PAGE_LENGTH: Final = 500
 BATCH_MAX: Final = 500
+SIMPLIFIED: Final = (
+    "condition_id",
+    "rewards",
+    "tokens",
+    "active",
+    "closed",
+    "archived",
+    "accepting_orders",
+)
 
 
 class ClobDoor:
@@ -210,9 +219,7 @@ class ClobDoor:
         return self._page(request, _clob_row)
 
     async def simplified_markets(self, request: Request) -> Response:
-        names = ("condition_id", "rewards", "tokens", "active", "closed", "archived")
-        names += ("accepting_orders",)
-        return self._page(request, lambda market: {k: _clob_row(market)[k] for k in names})
+        return self._page(request, lambda m: {name: _clob_row(m)[name] for name in SIMPLIFIED})
 
     async def prices_history(self, request: Request) -> Response:
         token = request.query_params.get("market", "")

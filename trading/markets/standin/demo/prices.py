@@ -14,8 +14,8 @@ ODDS_MAX: Final = 5.4
 #: seconds between jumps, and their size.
 PACES: Final = {
     1: (5.0e-4, 0.25, 21_600, 0.5),
-    2: (1.5e-3, 0.35, 9_000, 0.6),
-    3: (3.6e-3, 0.45, 3_600, 0.6),
+    2: (1.5e-3, 0.35, 9_000, 0.45),
+    3: (3.6e-3, 0.45, 3_600, 0.4),
 }
 COIN_SPREAD: Final = 1.2e-4
 #: The simulated spot price at the middle of its path.
@@ -49,6 +49,8 @@ class GroupPrices:
     """Chances of answers that exclude each other: they add up to 1 at every moment."""
 
     def __init__(self, seed: int, weights: tuple[float, ...], pace: int) -> None:
+        # Every answer feels the moves of all others too: one pace slower is lively enough.
+        pace = min(pace, 2)
         self._odds = [
             Odds(seed_of(seed, "answer", rank), math.log(weight), pace)
             for rank, weight in enumerate(weights)

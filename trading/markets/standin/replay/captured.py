@@ -84,10 +84,10 @@ class CapturedRecording:
         seen: set[str] = set()
         listed = (row["book"] for row in lines_of(self._folder / BOOKS_NAME))
         for book in listed:
-            entry = self._book(book)
-            if entry is not None and entry.market.condition_id not in seen:
-                seen.add(entry.market.condition_id)
-                self.first_books.append(entry)
+            first = self._book(book)
+            if first is not None and first.market.condition_id not in seen:
+                seen.add(first.market.condition_id)
+                self.first_books.append(first)
         for _offset_ms, entry in self.entries():
             if isinstance(entry, BookEntry) and entry.market.condition_id not in seen:
                 seen.add(entry.market.condition_id)
