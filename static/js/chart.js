@@ -57,6 +57,7 @@
       lineColor: main, topColor: faded(main, 0.18), bottomColor: faded(main, 0), lineWidth: 2,
       lineType: isMoney ? library.LineType.Simple : library.LineType.WithSteps,
       priceFormat: isMoney ? { type: "price", precision: 2, minMove: 0.01 } : { type: "price", precision: 3, minMove: 0.001 },
+      autoscaleInfoProvider: (original) => withStart(original(), data.baseline),
       lastPriceAnimation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 1,
     });
     /* The library writes times as UTC: moments are moved into the person's zone. */
@@ -70,6 +71,14 @@
     }
     chart.timeScale().fitContent();
     keys(stage, points);
+  }
+  /* The line that equity started from is always in sight. */
+  function withStart(info, baseline) {
+    if (info && info.priceRange && baseline) {
+      info.priceRange.minValue = Math.min(info.priceRange.minValue, Number(baseline));
+      info.priceRange.maxValue = Math.max(info.priceRange.maxValue, Number(baseline));
+    }
+    return info;
   }
   function percentWords(value) {
     const percent = value * 100;

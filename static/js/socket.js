@@ -16,7 +16,16 @@
     dot.dataset.state = state;
     dot.firstElementChild.className = "dot " + { live: "dot--live", retry: "dot--retry", off: "dot--off" }[state];
     dot.lastElementChild.textContent = words;
+    mirror();
   }
+  /* The status page names this socket among the parts; its panel is replaced every 10 s. */
+  function mirror() {
+    const part = document.getElementById("socket-dot");
+    if (!part || !dot) return;
+    part.className = "dot " + { live: "dot--on", retry: "dot--retry", off: "dot--off" }[dot.dataset.state];
+    document.querySelector("[data-socket-words]").textContent = dot.lastElementChild.textContent.toLowerCase();
+  }
+  document.addEventListener("htmx:after:swap", mirror);
   function clock(at) {
     return new Date(at).toTimeString().slice(0, 5);
   }

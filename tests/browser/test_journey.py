@@ -80,7 +80,7 @@ def test_from_sign_up_to_a_filled_limit_order(live_server_processes: Stack, page
     base_url = live_server_processes.base_url
     sign_up(page, live_server_processes, "newcomer@people.example")
     assert value(page, "equity") == Decimal("1000.00")
-    page.get_by_text("Synthetic prices (demo).").wait_for()
+    page.locator("#feed-banner").get_by_text("Synthetic prices (demo).").wait_for()
     page.locator("#connection[data-state=live]").wait_for()
 
     open_first_market(page)

@@ -46,16 +46,14 @@ def find_period(key: str | None) -> Period:
 
 
 def read_equity_points(*, account: Account, period: Period, now: datetime) -> list[Point]:
-    """Equity by hour since the last reset, with the present worth as the last point."""
-    since = account.wallet.reset_at or account.wallet.created_at
-    if period.span is not None:
-        since = max(since, now - period.span)
+    """Equity at the end of each hour since the last reset, and the present worth at the end."""
+    started_at = account.wallet.reset_at or account.wallet.created_at
+    since = started_at if period.span is None else max(started_at, now - period.span)
     rows = list_equity(wallet_id=account.id, since=start_of_hour(since), limit=POINTS_MAX)
-    points = [Point(max(row.timestamp, since), row.total_value) for row in rows]
-    if points and points[-1].at >= start_of_hour(now):
-        points.pop()
-    if not points and period.span is None:
-        points = [Point(since, account.wallet.baseline)]
+    hours = [(row.timestamp + timedelta(hours=1), row.total_value) for row in rows]
+    points = [Point(at, worth) for at, worth in hours if since < at < now]
+    if since == started_at:
+        points.insert(0, Point(since, account.wallet.baseline))
     return [*points, Point(now, account.equity)]
 
 
