@@ -274,8 +274,8 @@ class _Installation:
 
     def _announce(self, feed: Feed) -> None:
         self._say(f"Polysim is ready after {time.monotonic() - self.started_at:.1f} s.")
-        self._say(f"\n  Pages    {self.base_url}/")
-        self._say(f"  Admin    {self.base_url}/admin/")
+        self._say(f"\n  Pages      {self.base_url}/")
+        self._say(f"  Admin      {self.base_url}/admin/")
         self._print_demo()
         sources = {
             "live": "the venue's live prices",
@@ -283,8 +283,8 @@ class _Installation:
             "replay": "a recording, played by a stand-in venue",
             "off": "no prices",
         }
-        self._say(f"  Feed     {feed.mode}: {sources[feed.mode]}")
-        self._say(f"  Logs     {self.state / 'logs'}")
+        self._say(f"  Feed       {feed.mode}: {sources[feed.mode]}")
+        self._say(f"  Logs       {self.state / 'logs'}")
         if self.options.check:
             time.sleep(SETTLE_SECONDS)
         assert self.services is not None
@@ -300,10 +300,10 @@ class _Installation:
         except (OSError, json.JSONDecodeError):
             return
         firms = demo.get("firms", [])
-        lines = [f"  {firm['name']:<8} http://{firm['host']}/" for firm in firms]
+        lines = [f"  {firm['name']:<10} http://{firm['host']}/" for firm in firms]
         for role in ("trader", "admin"):
             login = demo.get(role) or {}
-            lines.append(f"  {role:<8} {login.get('email')}  password {login.get('password')}")
+            lines.append(f"  {role:<10} {login.get('email')}  password {login.get('password')}")
         lines.append(f"  All demo logins and keys: {self.state / DEMO_FILE}")
         with contextlib.suppress(OSError):
             print("\n".join(lines), flush=True)
