@@ -1,6 +1,7 @@
 """Resting orders end: by their time, with their market (trading-api 4.2, 9)."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -140,3 +141,24 @@ def test_a_paused_market_keeps_its_orders_and_fills_none(
     Market.objects.filter(pk=market.pk).update(is_accepting_orders=True)
     matcher.round()
     assert order_of(order_id).status == "FILLED"
+
+
+def test_orders_end_when_the_venue_clears_the_book_for_a_game(
+    market: Market, trader: Trader, matcher: SteppedMatcher, watch: Watch
+) -> None:
+    set_book(market, asks=[("0.70", 100)])
+    Market.objects.filter(pk=market.pk).update(book_clears_at=NOW + timedelta(minutes=1))
+    early = rest(trader, market, price="0.60", quantity="10")
+    matcher.round()
+    assert order_of(early).status == "PENDING"
+    now = watch.move(minutes=1)
+    set_book(market, asks=[("0.70", 100)], now=now)
+    during_the_game = rest(trader, market, price="0.50", quantity="10", now=now)
+    matcher.round()
+    assert (order_of(early).status, order_of(early).cancelled_reason) == (
+        "CANCELLED",
+        "market_closed",
+    )
+    assert order_of(during_the_game).status == "PENDING"
+    assert trader.reserved == Decimal("5.00")
+    assert sound()
