@@ -17,6 +17,8 @@ LEVELS_MIN: Final = 8
 LEVELS_MAX: Final = 30
 SHARES: Final = SCALE
 CENT: Final = SCALE // 100
+# So many ticks behind the top a book has hardly a hole for long.
+DENSE_TICKS: Final = 10
 
 
 @dataclass(slots=True)
@@ -141,6 +143,11 @@ def _flutter(market: Market, shape: Shape, random: Random) -> list[Change]:
         if not levels:
             continue
         prices = sorted(levels, reverse=side == BUY)
+        hole = _nearest_hole(prices, side, market.tick)
+        if hole is not None and random.random() < 0.6:
+            distance = abs(hole - prices[0]) // market.tick
+            changes.append((side, hole, shape.size(distance, market.tick, random)))
+            continue
         rank = min(int(random.expovariate(0.3)), len(prices) - 1)
         if rank and len(prices) > LEVELS_MIN and random.random() < 0.12:
             changes.append((side, prices[rank], 0))
@@ -148,3 +155,14 @@ def _flutter(market: Market, shape: Shape, random: Random) -> list[Change]:
             size = shape.size(abs(prices[rank] - prices[0]) // market.tick, market.tick, random)
             changes.append((side, prices[rank], size))
     return list({(side, price): (side, price, size) for side, price, size in changes}.values())
+
+
+def _nearest_hole(prices: list[int], side: str, tick: int) -> int | None:
+    """The best price near the top without an order: where the next one will be put."""
+    step = -tick if side == BUY else tick
+    taken = set(prices[:DENSE_TICKS])
+    for distance in range(1, min(DENSE_TICKS, len(prices))):
+        price = prices[0] + distance * step
+        if 0 < price < SCALE and price not in taken:
+            return price
+    return None
