@@ -83,7 +83,7 @@ def database_from_url(
 def cache_url(url: str, *, database: int) -> str:
     """The URL of one numbered database, for redis-py and Django's cache."""
     if url.startswith("unix://"):
-        return f"{url.split('?')[0]}?db={database}"
+        return f"{url.partition('?')[0]}?db={database}"
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}/{database}"
 
