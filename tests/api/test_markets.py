@@ -192,7 +192,7 @@ def test_a_list_costs_the_same_queries_whatever_its_length(
     for number in range(1, 41):
         make_market(number, event=event)
     anyone.get("/v1/markets")
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         assert len(anyone.get("/v1/markets").json()) == 40
     with django_assert_max_num_queries(6):
         assert len(anyone.get("/v1/events").json()["events"][0]["markets"]) == 20
