@@ -74,9 +74,9 @@ def main(report: dict[str, Any]) -> None:
         report["refused_by_postgres"] = dict(refusals)
         refusals.clear()
         services.valkey.process.popen.kill()
-        time.sleep(0.2)
         before = len(acknowledged)
-        time.sleep(0.5)
+        time.sleep(0.7)
+        report["threads"] = THREADS
         report["placed_without_valkey"] = len(acknowledged) - before
         services.valkey.start()
         renew_book(exchange)
