@@ -91,6 +91,6 @@ def cache_url(url: str, *, database: int) -> str:
 def celery_url(url: str, *, database: int) -> str:
     """The same for Celery's broker, which spells sockets differently."""
     if url.startswith("unix://"):
-        path = url.removeprefix("unix://").split("?")[0]
+        path = url.removeprefix("unix://").split("?", maxsplit=1)[0]
         return f"redis+socket://{path}?virtual_host={database}"
     return cache_url(url, database=database)
