@@ -255,6 +255,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_URLCONF": "polysim.urls_schema",
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,
+    "ENUM_NAME_OVERRIDES": {
+        "HealthStatus": ["healthy", "unhealthy"],
+        "FeedHealthStatus": ["healthy", "degraded"],
+        "PlacedOrderStatus": ["FILLED", "PENDING", "CANCELLED"],
+        "OrderStatus": ["PENDING", "FILLED", "CANCELLED", "EXPIRED"],
+        "ShownWalletStatus": ["active", "closed", "archived"],
+        "WalletStatus": "wallets.models.Wallet.Status",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "polysim.kernel.api.schema.add_shared_components",

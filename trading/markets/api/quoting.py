@@ -49,6 +49,9 @@ _waiting = threading.BoundedSemaphore(2)
 
 TOKEN_PARAMETER = OpenApiParameter("token_id", OpenApiTypes.STR, required=True)
 SIDE_PARAMETER = OpenApiParameter("side", OpenApiTypes.STR, required=True, enum=SIDES)
+# Answers whose keys are token ids.
+TEXT_BY_TOKEN = {"type": "object", "additionalProperties": {"type": "string"}}
+PRICES_BY_TOKEN = {"type": "object", "additionalProperties": TEXT_BY_TOKEN}
 
 
 class DepthQuery(QuerySerializer):
@@ -337,7 +340,7 @@ class PricesView(ApiView):
     @extend_schema(
         operation_id="get_prices",
         request=shapes.SidedTokenItem(many=True),
-        responses=serializers.DictField(child=serializers.DictField()),
+        responses={200: PRICES_BY_TOKEN},
     )
     def post(self, request: Request) -> Response:
         items = read_items(request, with_side=True)
@@ -378,7 +381,7 @@ class MidpointsView(_ManyView):
     @extend_schema(
         operation_id="get_midpoints",
         request=shapes.TokenItem(many=True),
-        responses=serializers.DictField(child=serializers.CharField()),
+        responses={200: TEXT_BY_TOKEN},
     )
     def post(self, request: Request) -> Response:
         return self.answer(request)
@@ -392,7 +395,7 @@ class SpreadsView(_ManyView):
     @extend_schema(
         operation_id="get_spreads",
         request=shapes.TokenItem(many=True),
-        responses=serializers.DictField(child=serializers.CharField()),
+        responses={200: TEXT_BY_TOKEN},
     )
     def post(self, request: Request) -> Response:
         return self.answer(request)
