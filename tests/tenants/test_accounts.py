@@ -197,3 +197,32 @@ def test_forms_without_their_token_are_refused_in_words(mira: User) -> None:
     response = client.post("/login/", {"login": EMAIL, "password": PASSWORD})
     assert response.status_code == 403
     assert b"Reload" in response.content
+
+
+def test_two_sign_ups_with_one_address_at_once_make_one_user(
+    mira: User, newcomer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The other request's user was not there yet when this form looked.
+    monkeypatch.setattr(
+        "allauth.account.internal.flows.manage_email.email_already_exists",
+        lambda email, **options: (email, False),
+    )
+    response = sign_up(newcomer)
+    assert (response.status_code, response["Location"]) == (302, "/email/confirm/")
+    assert User.objects.filter(email=EMAIL).count() == 1
+    assert not is_signed_in(newcomer)
+
+
+def test_without_valkey_nobody_signs_in_but_the_reason_is_said(
+    mira: User, newcomer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import redis
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr("django.core.cache.backends.redis.RedisCache.get", refuse)
+    response = newcomer.post("/login/", {"login": EMAIL, "password": PASSWORD})
+    assert response.status_code == 503
+    assert b"restarting" in response.content
+    assert not is_signed_in(newcomer)
