@@ -15,6 +15,7 @@ from tests.support.exchange import Trader, make_market, make_trader, set_book
 from trading.markets.books import keys
 from trading.markets.models import Event, Market, MarketStats, MinuteCandle
 from trading.selectors.pages.catalogue import forget_topics
+from trading.selectors.pages.history import forget_sparks
 from trading.services.market_terms import forget_market_terms
 
 ASKS = [("0.65", 6), ("0.66", 10), ("0.70", 50)]
@@ -27,11 +28,15 @@ def _fresh_pages(redis_client: Any, settings: Any) -> Iterator[None]:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    forget_market_terms()
-    forget_topics()
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
     forget_market_terms()
     forget_topics()
+    forget_sparks()
 
 
 def run_feed(mode: str = "demo", **fields: Any) -> None:

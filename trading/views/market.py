@@ -17,7 +17,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from polysim.kernel.clock import utc_now
-from polysim.kernel.tenancy import enter_building
 from trading.charts import Chart, draw_price_chart
 from trading.markets.models import VenueTrade
 from trading.selectors.pages.history import INTERVALS, find_interval
@@ -202,7 +201,7 @@ def _page_context(request: HttpRequest, view: MarketView) -> dict[str, Any]:
     event = market.event
     settlements = []
     if view.is_resolved and shell.account:
-        with enter_building(shell.account.schema):
+        with shell.account.building():
             settlements = list_market_settlements(account=shell.account, market_id=market.id)
     return {
         **_chart_context(request, view),

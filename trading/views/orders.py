@@ -12,7 +12,6 @@ from django.views.decorators.http import require_POST
 
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import PolysimError
-from polysim.kernel.tenancy import enter_building
 from trading.formats import money_text, price_cents_text, shares_text
 from trading.services import cancel_all_orders, cancel_market_orders, cancel_order, place_order
 from trading.services.market_terms import get_market_terms
@@ -112,7 +111,7 @@ def place(request: HttpRequest) -> HttpResponse:
         if not account.can_trade:
             raise FormProblem(account.closed_reason)
         command = to_command(form, account=account, terms=terms, zone=get_shell(request).zone)
-        with enter_building(account.schema):
+        with account.building():
             answer = place_order(
                 command=command, caller=caller_of(get_shell(request).user), now=utc_now()
             )
@@ -199,7 +198,7 @@ def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
     """Cancel one resting order of the account that the form names."""
     account = own_account(request, request.POST.get("wallet"))
     try:
-        with enter_building(account.schema):
+        with account.building():
             answer = cancel_order(
                 user_id=get_shell(request).user.pk,
                 order_id=order_id,
@@ -221,7 +220,7 @@ def cancel_all(request: HttpRequest) -> HttpResponse:
     condition_id = request.POST.get("market", "")
     user_id = get_shell(request).user.pk
     try:
-        with enter_building(account.schema):
+        with account.building():
             if condition_id:
                 done = cancel_market_orders(
                     user_id=user_id,

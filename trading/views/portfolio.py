@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 
 from polysim.kernel.clock import iso_text, utc_now
 from polysim.kernel.errors import NotFound
-from polysim.kernel.tenancy import enter_building
 from trading.charts import Chart, draw_equity_chart
 from trading.selectors.pages.accounts import Account
 from trading.selectors.pages.portfolio import (
@@ -47,7 +46,7 @@ def portfolio_page(request: HttpRequest) -> HttpResponse:
     shell = get_shell(request)
     period = find_period(request.GET.get("period"))
     now = utc_now()
-    with enter_building(account.schema):
+    with account.building():
         context = _tab_context(request, account)
         chart = _chart(request, account)
         context |= {
@@ -66,7 +65,7 @@ def portfolio_page(request: HttpRequest) -> HttpResponse:
 def tab_fragment(request: HttpRequest) -> HttpResponse:
     """The tab's content, after the account changed."""
     account = _account(request)
-    with enter_building(account.schema):
+    with account.building():
         context = _tab_context(request, account)
         context["order_count"] = count_account_orders(account=account)
     return render(request, "parts/portfolio_tab.html", context)
@@ -77,7 +76,7 @@ def tab_fragment(request: HttpRequest) -> HttpResponse:
 def equity_points(request: HttpRequest) -> HttpResponse:
     """The equity curve as JSON."""
     account = _account(request)
-    with enter_building(account.schema):
+    with account.building():
         chart = _chart(request, account)
     return JsonResponse(
         {
@@ -149,7 +148,7 @@ def download(request: HttpRequest) -> HttpResponse:
     """The chosen tab as CSV: plain decimal numbers, UTC times, RFC 4180."""
     account = _account(request)
     tab = _tab(request)
-    with enter_building(account.schema):
+    with account.building():
         rows = list(_csv_rows(tab, account))
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"polysim-{tab}-{account.id}.csv"

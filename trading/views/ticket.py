@@ -18,7 +18,6 @@ from django.http import HttpRequest
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import PolysimError, ServiceUnavailable
 from polysim.kernel.money import from_scaled
-from polysim.kernel.tenancy import enter_building
 from tenants.models import User
 from trading.formats import money_text, price_cents_text, shares_text
 from trading.markets.books import read_live_market
@@ -281,7 +280,7 @@ def describe(
         return replace(base, error=str(problem))
     except ServiceUnavailable as error:
         return replace(base, error=error.message)
-    with enter_building(account.schema):
+    with account.building():
         found = preview_order(command=command, caller=caller_of(shell.user), now=utc_now())
     return _in_words(request, base, form, command, found, account, outcome)
 

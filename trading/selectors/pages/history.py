@@ -4,6 +4,7 @@ A chart shows the last close known at each sample; before the first minute, and 
 recorded for longer than `GAP`, there is nothing to show (a gap stays a gap).
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from trading.charts import Point
 GAP = timedelta(hours=13)
 SPARK_SPAN = timedelta(days=7)
 SPARK_POINTS = 28
+SPARKS_KEPT_S = 120.0
+SPARKS_KEPT_MAX = 5_000
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,33 @@ SPARKS = """
 """
 
 
+_sparks: dict[int, tuple[float, list[Decimal]]] = {}
+
+
 def read_sparks(*, outcome_ids: Sequence[int], now: datetime) -> dict[int, list[Decimal]]:
-    """A week of closes per outcome, oldest first, for sparklines. One query for all."""
-    if not outcome_ids:
-        return {}
+    """A week of closes per outcome, oldest first, for sparklines, at most two minutes old.
+
+    One query for all that this process does not remember.
+    """
+    now_s = time.monotonic()
+    remembered = {one: _sparks.get(one, (0.0, [])) for one in outcome_ids}
+    missing = [one for one, (until_s, _) in remembered.items() if until_s < now_s]
+    if missing:
+        found = _load_sparks(missing, now)
+        fresh = {one: (now_s + SPARKS_KEPT_S, found.get(one, [])) for one in missing}
+        if len(_sparks) > SPARKS_KEPT_MAX:
+            _sparks.clear()
+        _sparks.update(fresh)
+        remembered |= fresh
+    return {one: closes for one, (_, closes) in remembered.items()}
+
+
+def forget_sparks() -> None:
+    """Between tests."""
+    _sparks.clear()
+
+
+def _load_sparks(outcome_ids: Sequence[int], now: datetime) -> dict[int, list[Decimal]]:
     arguments: dict[str, Any] = {
         "outcome_ids": list(outcome_ids),
         "start": now - SPARK_SPAN,

@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Case, F, OuterRef, Q, Subquery, TextField, Value, When
+from django.db.models import Case, F, OuterRef, Subquery, TextField, Value, When
 
 from polysim.kernel.clock import to_milliseconds
 from polysim.kernel.errors import NotFound, ServiceUnavailable
-from polysim.kernel.tenancy import enter_building
 from trading.charts import Mark, Point
 from trading.formats import price_cents_text, shares_text, unscaled
 from trading.markets import books
 from trading.markets.books import LiveMarket, Quote
 from trading.markets.models import Market, MarketResolution, MarketStats, Outcome, VenueTrade
-from trading.models import Order
+from trading.models import Fill, Order
 from trading.selectors.pages.accounts import Account, Holding
 from trading.selectors.pages.catalogue import Price, price_of
 from trading.selectors.pages.history import Interval, read_price_points
@@ -237,12 +236,11 @@ def _read_group(slug: str) -> list[Outcome]:
     """Outcomes of the market and of all others of its event; long texts only of the one."""
     of_market = MarketResolution.objects.filter(market_id=OuterRef("market_id"))
     newest = of_market.order_by("-version")
-    event = Market.objects.filter(slug=slug, is_hidden=False).values("event_id")[:1]
+    shown = Market.objects.filter(is_hidden=False)
+    itself = shown.filter(slug=slug)
+    siblings = shown.filter(event_id__in=itself.values("event_id"))
     rows = (
-        Outcome.objects.filter(
-            Q(market__slug=slug) | Q(market__event_id=Subquery(event), market__is_hidden=False)
-        )
-        .filter(Q(market__slug=slug, market__is_hidden=False) | ~Q(market__slug=slug))
+        Outcome.objects.filter(market_id__in=itself.values("id").union(siblings.values("id")))
         .select_related("market__event", "market__stats")
         .defer("market__description", "market__event__description")
         .annotate(
@@ -317,11 +315,13 @@ def _read_orders(market: Market, account: Account | None) -> tuple[Order, ...]:
     """Open orders and those with fills, newest first, from the account's building."""
     if account is None:
         return ()
-    with enter_building(account.schema):
-        rows = Order.objects.filter(wallet_id=account.id, market_id=market.id)
-        rows = rows.filter(Q(status=Order.Status.PENDING) | Q(filled_quantity__gt=0))
-        rows = rows.select_related("outcome").order_by("-created_at", "-id")
-        return tuple(rows.defer("answer")[:OWN_ORDERS_MAX])
+    own = {"wallet_id": account.id, "market_id": market.id}
+    with account.building():
+        # Each half has an index of its own; a wallet may have a hundred thousand other orders.
+        resting = Order.objects.filter(**own, status=Order.Status.PENDING).values("id")
+        filled = Fill.objects.filter(**own).order_by("-id").values("order_id")[:OWN_ORDERS_MAX]
+        rows = Order.objects.filter(id__in=resting.union(filled)).select_related("outcome")
+        return tuple(rows.defer("answer").order_by("-created_at", "-id")[:OWN_ORDERS_MAX])
 
 
 def own_price_of_trade(trade: VenueTrade, outcome_index: int) -> Decimal:
