@@ -16,6 +16,8 @@ LOW_MEMORY = {
     "MALLOC_ARENA_MAX": "2",
     "POLYSIM_DB_POOL_MIN": "0",
     "CELERY_SKIP_CHECKS": "1",
+    # One process works off the jobs and schedules them.
+    "POLYSIM_EMBEDDED_BEAT": "true",
     "PYTHONUNBUFFERED": "1",
 }
 
@@ -39,7 +41,6 @@ def application_processes(
     worker = ["worker", "--pool", "threads", "--concurrency", "4", "--queues", QUEUES]
     worker += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     commands["worker"] = [*celery, *worker]
-    commands["beat"] = [*celery, "beat", "--pidfile", "", "--loglevel", "INFO"]
     return [
         Process(
             name=name,

@@ -75,7 +75,7 @@ def commands_of(feed: Feed, tmp_path: Path) -> dict[str, str]:
 
 def test_a_stand_in_venue_runs_only_where_it_is_needed(tmp_path: Path) -> None:
     live = commands_of(Feed("live", {}, None), tmp_path)
-    assert list(live) == ["web", "stream_prices", "match_orders", "worker", "beat"]
+    assert list(live) == ["web", "stream_prices", "match_orders", "worker"]
     replay = commands_of(Feed("replay", {}, 20_001), tmp_path)
     assert "run_venue --port 20001 --mode replay" in replay["run_venue"]
 

@@ -18,7 +18,7 @@ from tests.support import stack
 from tests.support.plugin import run_folder
 from tests.support.stack import Stack, environment_for
 
-PROCESSES = ("web", "run_venue", "stream_prices", "match_orders", "worker", "beat", "postgres")
+PROCESSES = ("web", "run_venue", "stream_prices", "match_orders", "worker", "postgres")
 
 
 def page(running: Stack, path: str = "/", host: str = "localhost") -> int:
