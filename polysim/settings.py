@@ -15,6 +15,7 @@ from polysim.environment import (
     env_list,
     env_text,
 )
+from polysim.logs import configure_structured_logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "1.0.0"
@@ -338,6 +339,7 @@ LOGGING = {
         "websockets": {"level": "WARNING"},
     },
 }
+configure_structured_logs()
 
 # --- Security -----------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = IS_HTTPS and env_bool("POLYSIM_SSL_REDIRECT", True)
