@@ -172,6 +172,13 @@
     if (lastTradeAt && tapeAge) tapeAge.textContent = "last " + (Polysim.relative(lastTradeAt, Polysim.serverNow()) || "");
   }, 1000);
 
+  /* The market closed or has its result: the ticket becomes that, by the server's words. */
+  Polysim.on("market", (frame) => {
+    if (frame.market_id !== document.body.dataset.book || frame.change === "changed") return;
+    document.getElementById("announce").textContent = frame.change === "resolved" ? "This market has its result." : "Trading has ended.";
+    setTimeout(() => location.reload(), 1000 + Math.random() * 2000);
+  });
+
   /* Stale prices say their age. */
   const note = document.getElementById("book-age");
   Polysim.on("book-age", ({ age, isStale }) => {

@@ -70,7 +70,8 @@
     Polysim.emit("account-changed", frame);
   });
   Polysim.on("settlement", (frame) => {
-    Polysim.toast({ title: "Market resolved", detail: (frame.outcome || "") + " paid $" + frame.payout, tone: "gain", key: "settled" + frame.position_id });
+    const isPaid = frame.payout !== "0.00";
+    Polysim.toast({ title: "Resolved: " + (frame.market_question || "a market of yours"), detail: "your " + Polysim.shares(frame.quantity) + " " + frame.outcome + (isPaid ? " paid $" + frame.payout : " paid nothing"), tone: isPaid ? "gain" : undefined, key: "settled" + frame.position_id + "." + frame.version });
     Polysim.emit("account-changed", frame);
   });
   Polysim.on("wallet", (frame) => Polysim.emit("account-changed", frame));

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -224,8 +224,15 @@ def _page_context(request: HttpRequest, view: MarketView) -> dict[str, Any]:
         "charts_path": charts_path(),
         "settlements": settlements,
         "can_trade": bool(shell.account and shell.account.can_trade),
+        "ends_soon": _ends_within_a_day(view),
         "sides": sides_of(view),
     }
+
+
+def _ends_within_a_day(view: MarketView) -> bool:
+    """Whether a countdown says more than the date."""
+    ends_at, now = view.market.ends_at, view.now
+    return bool(ends_at and now and timedelta() < ends_at - now < timedelta(days=1))
 
 
 def sides_of(view: MarketView) -> list[Side]:
