@@ -2,9 +2,11 @@
 
 from django.urls import include, path
 
+from polysim.views import favicon
 from tenants.admin_site import platform_admin
 
 urlpatterns = [
+    path("favicon.ico", favicon),
     path("admin/", platform_admin.urls),
     path("v1/", include("polysim.urls_api")),
     path("", include("tenants.urls")),

@@ -5,10 +5,12 @@ Pages that every layout links to exist here too, or lead to the platform's host.
 
 from django.urls import include, path
 
+from polysim.views import favicon
 from tenants.views import to_platform
 from trading.views import accounts, status
 
 urlpatterns = [
+    path("favicon.ico", favicon),
     path("v1/", include("polysim.urls_api")),
     path("", include("tenants.urls_firm")),
     path("status/", status.status_page, name="status"),

@@ -3,7 +3,9 @@
 import logging
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template import TemplateDoesNotExist, loader
+from django.templatetags.static import static
 
 from polysim.kernel.api.errors import error_for_status, error_response
 from polysim.kernel.api.middleware import is_api_path
@@ -47,6 +49,11 @@ def _render(request: HttpRequest, context: dict[str, object]) -> str:
     except Exception:
         logger.exception("The error page failed")
     return PLAIN_PAGE.format(title=context["title"], message=context["message"])
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for this name on pages that name no icon, such as the admin's."""
+    return redirect(static("img/logo.svg"))
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -9,10 +9,11 @@ from functools import wraps
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
 from unfold.forms import AuthenticationForm
@@ -21,6 +22,7 @@ from unfold.sites import UnfoldAdminSite
 
 from polysim.kernel.ratelimits import client_address, count_tries
 from polysim.kernel.tenancy import enter_building
+from tenants.admin_menu import build_menu
 from tenants.models import Firm, FirmKind
 
 BUILDING_IN_SESSION = "admin_building"
@@ -50,11 +52,32 @@ class PlatformAdminSite(UnfoldAdminSite):
     site_header = "Polysim platform"
     index_title = "Platform"
     login_form = PlatformLoginForm
+    index_template = "tenants/admin/index.html"
 
     def has_permission(self, request: HttpRequest) -> bool:
         firm: Firm | None = getattr(request, "tenant", None)
         is_platform_host = firm is not None and firm.kind == FirmKind.RETAIL
         return is_platform_host and super().has_permission(request)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context: dict[str, Any] = super().each_context(request)
+        names = {
+            "site_title": self.site_title,
+            "site_header": "Polysim",
+            "site_symbol": "monitoring",
+        }
+        return context | names | {"site_subheader": "Platform"}
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        return build_menu(request)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The sign-in page; without a page to return to it leads to the admin's own."""
+        if request.method == "GET" and REDIRECT_FIELD_NAME not in request.GET:
+            home = reverse("admin:index")
+            return redirect(f"{request.path}?{REDIRECT_FIELD_NAME}={home}")
+        page: HttpResponse = super().login(request, extra_context)
+        return page
 
     def get_urls(self) -> list[URLPattern]:
         own = [path("building/", self.admin_view(self.choose_building), name="choose_building")]

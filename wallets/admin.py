@@ -21,6 +21,7 @@ class LedgerEntryInline(ReadOnlyInline):
     """The legs of a movement."""
 
     model = LedgerEntry
+    verbose_name_plural = "legs"
     fields = ("account", "amount", "balance_after")
     readonly_fields = fields
 

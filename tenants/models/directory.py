@@ -33,6 +33,8 @@ class AccountDirectoryEntry(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = "account"
+        verbose_name_plural = "accounts"
         indexes = [models.Index(fields=["user", "firm"], name="directory_by_user_for_switcher")]
         constraints = [
             models.UniqueConstraint(

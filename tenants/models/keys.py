@@ -23,6 +23,8 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
         indexes = [models.Index(fields=["user", "-id"], name="api_key_newest_of_user")]
         constraints = [
             models.CheckConstraint(

@@ -10,6 +10,7 @@ from tenants.services.firms import (
     HostTaken,
     create_firm,
     grant_role,
+    open_retail,
     revoke_role,
 )
 from tenants.services.keys import (
@@ -55,6 +56,7 @@ __all__ = [
     "issue_access_token",
     "issue_ws_token",
     "make_handle",
+    "open_retail",
     "read_ws_token",
     "register_account",
     "register_user",

@@ -1,5 +1,6 @@
 """Firms: a schema, a host and the first member of staff; memberships."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
@@ -73,6 +74,33 @@ def create_firm(
                 transaction.on_commit(
                     lambda: send_staff_invitation(user=owner, firm=firm, host=host, is_new=is_new)
                 )
+        clear_lookups()
+    return firm
+
+
+def open_retail(*, hosts: Sequence[str], now: datetime) -> Firm:
+    """The built-in retail tenant with its schema (migrated) and hosts; safe to repeat.
+
+    The first host is the platform's own; hosts carry no port.
+    """
+    schema = settings.RETAIL_SCHEMA
+    with schema_context(get_public_schema_name()):
+        firm = Firm.objects.filter(kind=FirmKind.RETAIL).first()
+        if firm is None:
+            firm = Firm(
+                schema_name=schema,
+                slug=schema,
+                name="Polysim",
+                kind=FirmKind.RETAIL,
+                created_at=now,
+            )
+            firm.save(verbosity=0)
+        else:
+            firm.create_schema(check_if_exists=True, verbosity=0)
+        for position, host in enumerate(dict.fromkeys(hosts)):
+            Domain.objects.get_or_create(
+                domain=host, defaults={"tenant": firm, "is_primary": position == 0}
+            )
         clear_lookups()
     return firm
 

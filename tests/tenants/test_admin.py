@@ -229,3 +229,19 @@ def test_a_firm_is_created_with_schema_host_and_first_member_of_staff() -> None:
     assert StaffMembership.objects.get(firm=firm).user.email == "owner@gamma.example"
     assert [message.to for message in mail.outbox] == [["owner@gamma.example"]]
     assert Client(headers={"host": "gamma.localhost"}).get("/login/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_first_page_leads_to_every_list(office: Client) -> None:
+    page = office.get("/admin/").content.decode()
+    for path in all_lists():
+        assert f'href="{path}"' in page, path
+
+
+@pytest.mark.django_db
+def test_signing_in_leads_back_to_the_admin(admin: User) -> None:
+    client = Client(headers={"host": "localhost"})
+    door = client.get("/admin/login/")
+    assert door["Location"] == "/admin/login/?next=/admin/"
+    form = {"username": "admin@people.example", "password": PASSWORD}
+    assert client.post(door["Location"], form)["Location"] == "/admin/"

@@ -140,3 +140,15 @@ def test_a_firms_host_has_its_own_door_for_staff(alpha: Any, redis_client: Any) 
     assert b"Your role here is Dealer" in client.get("/").content
     assert client.get("/markets/")["Location"].endswith("/markets/")
     assert client.get("/portfolio/1/").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_retail_opens_at_its_hosts_and_only_once() -> None:
+    for _ in range(2):
+        call_command("open_retail", "polysim.example", "www.polysim.example")
+    retail = Firm.objects.get(slug="retail")
+    assert set(retail.domains.values_list("domain", flat=True)) >= {
+        "polysim.example",
+        "www.polysim.example",
+    }
+    assert Firm.objects.filter(kind="retail").count() == 1
