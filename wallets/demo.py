@@ -22,12 +22,13 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from polysim.kernel.tenancy import enter_building
 from tenants.lookups import clear_lookups, hash_key
-from tenants.models import ApiKey, Domain, Firm, FirmKind, StaffRole, User, WalletKind
+from tenants.models import ApiKey, Firm, StaffRole, User, WalletKind
 from tenants.selectors import find_user_by_email
 from tenants.services import (
     create_api_key,
     create_firm,
     grant_role,
+    open_retail,
     register_user,
     revoke_api_key,
 )
@@ -51,7 +52,8 @@ def seed_demo(*, base_url: str, path: Path, now: datetime) -> Path:
     former = _read_former(path)
     address = urlsplit(base_url)
     with schema_context(get_public_schema_name()):
-        retail = _ensure_retail(address.hostname or "localhost", now=now)
+        own_hosts = [settings.PLATFORM_HOST, address.hostname or "localhost", *LOOPBACK_NAMES]
+        retail = open_retail(hosts=own_hosts, now=now)
         Site.objects.update_or_create(
             id=settings.SITE_ID, defaults={"domain": address.netloc, "name": "Polysim"}
         )
@@ -91,24 +93,6 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
         file.write("\n")
     os.chmod(temporary, 0o600)
     os.replace(temporary, path)
-
-
-def _ensure_retail(host: str, *, now: datetime) -> Firm:
-    schema = settings.RETAIL_SCHEMA
-    firm = Firm.objects.filter(kind=FirmKind.RETAIL).first()
-    if firm is None:
-        firm = Firm(
-            schema_name=schema, slug=schema, name="Polysim", kind=FirmKind.RETAIL, created_at=now
-        )
-        firm.save(verbosity=0)
-    else:
-        firm.create_schema(check_if_exists=True, verbosity=0)
-    for name in dict.fromkeys([settings.PLATFORM_HOST, host, *LOOPBACK_NAMES]):
-        is_primary = name == settings.PLATFORM_HOST
-        Domain.objects.get_or_create(
-            domain=name, defaults={"tenant": firm, "is_primary": is_primary}
-        )
-    return firm
 
 
 def _ensure_firm(

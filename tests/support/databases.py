@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from django.db import connection as django_connection
@@ -94,35 +95,42 @@ def _fill_template() -> None:
             Domain.objects.create(domain="testserver", tenant=firm, is_primary=False)
 
 
+# Written by Django alone when it migrates; a test does not change them.
+DJANGO_TABLES = ("django_migrations", "django_content_type", "auth_permission")
+
+
 class Baseline:
-    """What the template held: the tables that tests may not empty, and the firms."""
+    """What the template held: tables that tests may not empty, with their rows."""
 
     def __init__(self) -> None:
-        self._firms = self._read_firms()
         with django_connection.cursor() as cursor:
             cursor.execute(
                 "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
                 " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
             )
             tables = [row[0] for row in cursor.fetchall()]
-            self._emptied = [table for table in tables if not self._has_rows(cursor, table)]
+            filled = {table for table in tables if _has_rows(cursor, table)}
+        self._emptied = ", ".join(table for table in tables if table not in filled)
+        self._kept = [table for table in sorted(filled) if not table.endswith(DJANGO_TABLES)]
+        self._rows = self._read_rows()
 
     def restore(self) -> None:
-        """Undo what a committing test left; a test that made a firm gets a new database."""
+        """Undo what a committing test left; one that changed kept rows gets a new database."""
         django_connection.set_schema_to_public()
-        if self._read_firms() != self._firms:
+        if self._read_rows() != self._rows:
             copy_template()
             return
         with django_connection.cursor() as cursor:
-            cursor.execute(f"TRUNCATE {', '.join(self._emptied)} RESTART IDENTITY CASCADE")
+            cursor.execute(f"TRUNCATE {self._emptied} RESTART IDENTITY CASCADE")
 
-    @staticmethod
-    def _has_rows(cursor: object, table: str) -> bool:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")  # type: ignore[attr-defined]
-        return bool(cursor.fetchone()[0])  # type: ignore[attr-defined]
-
-    @staticmethod
-    def _read_firms() -> list[tuple[object, ...]]:
+    def _read_rows(self) -> list[tuple[str]]:
+        each = [f"SELECT '{table} ' || t::text FROM {table} t" for table in self._kept]
         with django_connection.cursor() as cursor:
-            cursor.execute("SELECT to_jsonb(f) FROM public.tenants_firm f ORDER BY f.id")
-            return cursor.fetchall()
+            cursor.execute(" UNION ALL ".join(each) + " ORDER BY 1")
+            rows: list[tuple[str]] = cursor.fetchall()
+            return rows
+
+
+def _has_rows(cursor: Any, table: str) -> bool:
+    cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")
+    return bool(cursor.fetchone()[0])

@@ -55,7 +55,7 @@ def _start_services() -> list[Process]:
         )
         processes.append(postgres.start())
     own_folder = run_folder() / worker_name()
-    for folder in (own_folder, own_folder / "mail"):
+    for folder in (own_folder, own_folder / "mail", own_folder / "static"):
         folder.mkdir(mode=0o700)
     valkey = EmbeddedValkey(socket_directory=own_folder, log_path=own_folder / "valkey.log")
     processes.append(valkey.start())
