@@ -154,6 +154,7 @@ def test_a_resolved_market_shows_its_result_instead_of_a_ticket(
     assert "Yes pays" in html
     assert "$1.00 a share" in html
     assert "order-form" not in html
+    assert "data-market=" not in html, "live prices must not write over the result"
 
 
 def test_a_closed_market_takes_no_orders(page: Client, market: Market) -> None:
