@@ -43,6 +43,10 @@
     menus().forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
 
+  /* A switch of accounts is said aloud once the new page stands. */
+  const news = document.querySelector("[data-announce]");
+  if (news) setTimeout(() => { document.getElementById("announce").textContent = news.textContent; }, 600);
+
   /* Account bar: the server computes it; fetched again when money moved, and every 15 s. */
   let barTimer = 0, isBarLoading = false;
   async function refreshBar() {

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
@@ -25,6 +26,7 @@ def switch_account(request: HttpRequest) -> HttpResponse:
     """Make another own account the active one of this session and return to the page."""
     account = own_account(request, request.POST.get("wallet"))
     request.session[ACCOUNT_KEY] = account.id
+    messages.info(request, f"{account.name} is the active account.", extra_tags="quiet")
     return SeeOther(next_path(request, "/markets/"))
 
 
