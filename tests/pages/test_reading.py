@@ -8,11 +8,13 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from polysim.kernel.clock import utc_now
 from tests.pages.conftest import ASKS, BIDS, list_market, run_feed
 from tests.support.exchange import Trader, make_market, set_book
 from trading.markets.models import Market, MarketResolution, MarketStats, VenueTrade
+from trading.selectors.pages.catalogue import market_path
 
 QUERIES_MAX = 8
 
@@ -230,3 +232,10 @@ def test_scripts_of_the_page_carry_the_nonce_and_nothing_is_inline(market: Marke
     assert " onclick=" not in html
     nonce = html.split('<script nonce="', 1)[1].split('"', 1)[0]
     assert f"'nonce-{nonce}'" in answer["Content-Security-Policy"]
+
+
+def test_links_of_lists_are_the_addresses_of_the_pages(page: Client, market: Market) -> None:
+    market.slug = "a b/c?d"
+    assert market_path(market) == "/markets/a%20b%2Fc%3Fd/"
+    row = page.get("/markets/").context["page"].rows[0]
+    assert row.path == reverse("market", args=[row.market.slug])

@@ -20,7 +20,7 @@ from trading.markets.books import LiveMarket, Quote
 from trading.markets.models import Market, MarketResolution, MarketStats, Outcome, VenueTrade
 from trading.models import Fill, Order
 from trading.selectors.pages.accounts import Account, Holding
-from trading.selectors.pages.catalogue import Price, price_of
+from trading.selectors.pages.catalogue import Price, market_path, price_of
 from trading.selectors.pages.history import Interval, read_price_points
 
 LADDER_LEVELS = 10
@@ -72,6 +72,11 @@ class GroupRow:
     price: Price
     holdings: tuple[Holding, ...] = ()
     payouts: tuple[Decimal, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The address of the market's page."""
+        return market_path(self.market)
 
     @property
     def name(self) -> str:
