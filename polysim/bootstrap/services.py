@@ -4,6 +4,7 @@ Whoever starts the embedded services holds a lock on the state folder and writes
 are; other commands of the same installation find them there.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -81,7 +82,7 @@ class Services:
     """The services of an installation: embedded ones where no URL is given."""
 
     def __init__(self, state: Path, environment: dict[str, str]) -> None:
-        sockets = socket_directory(state)
+        self.sockets = socket_directory(state)
         self.environment = environment
         self.postgres: EmbeddedPostgres | None = None
         self.valkey: EmbeddedValkey | None = None
@@ -89,12 +90,12 @@ class Services:
         if not environment.get("DATABASE_URL"):
             self.postgres = EmbeddedPostgres(
                 data_directory=state / "data" / "postgres",
-                socket_directory=sockets,
+                socket_directory=self.sockets,
                 log_path=state / "logs" / "postgres.log",
             )
         if not environment.get("REDIS_URL"):
             self.valkey = EmbeddedValkey(
-                socket_directory=sockets, log_path=state / "logs" / "valkey.log"
+                socket_directory=self.sockets, log_path=state / "logs" / "valkey.log"
             )
 
     def start(self) -> None:
@@ -107,7 +108,11 @@ class Services:
             self.environment["REDIS_URL"] = self.valkey.url
 
     def stop(self) -> None:
+        """Stop them and remove their sockets' folder; copied programs stay for the next start."""
         stop_all(self.processes, STOP_SECONDS_MAX)
+        for folder in (self.sockets / "postgres", self.sockets):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def write_record(state: Path, environment: dict[str, str]) -> None:
