@@ -75,6 +75,16 @@ def shares_text(quantity: Decimal) -> str:
     return _without_zeros(round_to(quantity, step))
 
 
+def depth_text(quantity: Decimal) -> str:
+    """Shares of a level: 390.25, 20,479, 1.17m: large ones without what nobody reads."""
+    if quantity >= 10**6:
+        number = quantity / 10**6
+        return f"{_without_zeros(round_to(number, CENT if number < 100 else ONE))}m"
+    if quantity >= 10**4:
+        return f"{round_to(quantity, ONE):,f}"
+    return shares_text(quantity)
+
+
 def percent_text(ratio: Decimal) -> str:
     """0.127 -> +12.7%; zero has no sign."""
     number = round_to(ratio * 100, TENTH)

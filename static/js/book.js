@@ -84,7 +84,7 @@
     link.dataset.price = price;
     link.href = "?outcome=" + side + "&type=limit&price=" + price + "#ticket";
     link.setAttribute("aria-label", "Use " + text + " as limit price");
-    const shown = Polysim.shares(size);
+    const shown = Polysim.depth(size);
     if (row.children[1].textContent !== shown) row.children[1].textContent = shown;
     row.children[2].textContent = Polysim.wholeMoneyOf(Polysim.scaled(price) * Polysim.scaled(size) / Polysim.SCALE);
     row.style.setProperty("--w", Polysim.scaled(size) * 100n / largest + "%");

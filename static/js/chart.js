@@ -4,6 +4,8 @@
 (function (Polysim) {
   const library = window.LightweightCharts;
   if (!library) return;
+  /* Fewer points of equity than this stay as the server drew them: its axis is true to time. */
+  const MONEY_POINTS_MIN = 12, MONEY_RANGE_MIN = 0.01;
   let chart = null, line = null, box = null, lastTime = 0, offset = 0;
 
   function colour(name) {
@@ -27,7 +29,7 @@
       if (!answer.ok) return;
       data = await answer.json();
     } catch (error) { return; }
-    if (own !== box || data.points.length < 2) return;
+    if (own !== box || data.points.length < (data.kind === "equity" ? MONEY_POINTS_MIN : 2)) return;
     draw(data);
   }
   function draw(data) {
@@ -47,7 +49,7 @@
       autoSize: true,
       layout: { background: { color: "transparent" }, textColor: colour("muted"), fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12, attributionLogo: true },
       grid: { vertLines: { visible: false }, horzLines: { color: colour("hairline"), style: library.LineStyle.Dotted } },
-      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.08 } },
+      rightPriceScale: { borderVisible: false, entireTextOnly: true, scaleMargins: { top: 0.1, bottom: 0.08 } },
       timeScale: { borderVisible: false, timeVisible: data.step_s < 86400, secondsVisible: false, rightOffset: 1, fixLeftEdge: true, fixRightEdge: true },
       crosshair: { mode: library.CrosshairMode.Magnet, vertLine: { color: colour("control"), labelBackgroundColor: colour("text") }, horzLine: { color: colour("control"), labelBackgroundColor: colour("text") } },
       localization: { priceFormatter: (value) => (isMoney ? "$" + value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 }) : percentWords(value)), timeFormatter: (time) => exactTime(time) },
@@ -72,11 +74,14 @@
     chart.timeScale().fitContent();
     keys(stage, points);
   }
-  /* The line that equity started from is always in sight. */
+  /* The line that equity started from is always in sight, and cents do not fill the whole height. */
   function withStart(info, baseline) {
     if (info && info.priceRange && baseline) {
-      info.priceRange.minValue = Math.min(info.priceRange.minValue, Number(baseline));
-      info.priceRange.maxValue = Math.max(info.priceRange.maxValue, Number(baseline));
+      const range = info.priceRange, start = Number(baseline);
+      const low = Math.min(range.minValue, start), high = Math.max(range.maxValue, start);
+      const room = Math.max(0, start * MONEY_RANGE_MIN - (high - low)) / 2;
+      range.minValue = low - room;
+      range.maxValue = high + room;
     }
     return info;
   }

@@ -60,6 +60,14 @@ window.Polysim = (function () {
     const parts = trimmed(decimals(divide(value, 10000n), 2)).split(".");
     return grouped(parts[0]) + (parts[1] ? "." + parts[1] : "");
   }
+  /* Shares of a level: 390.25, 20,479, 1.17m. */
+  function depth(text) {
+    const value = scaled(text);
+    if (value === null || value < 10000n * SCALE) return shares(text);
+    if (value < 1000000n * SCALE) return grouped(divide(value, SCALE).toString());
+    const hundredths = divide(value, 10000n * SCALE);
+    return (hundredths < 10000n ? trimmed(decimals(hundredths, 2)) : grouped(divide(hundredths, 100n).toString())) + "m";
+  }
   /* Profit with arrow and sign, and its class. */
   function profitOf(value) {
     const inCents = divide(value, 10000n);
@@ -94,5 +102,5 @@ window.Polysim = (function () {
   }
   function emit(name, detail) { document.dispatchEvent(new CustomEvent("polysim:" + name, { detail })); }
   function on(name, listener) { document.addEventListener("polysim:" + name, (event) => listener(event.detail)); }
-  return { SCALE, scaled, divide, cents, chance, moneyOf, wholeMoneyOf, shares, profitOf, percentOf, ageWords, relative, csrf, emit, on };
+  return { SCALE, scaled, divide, cents, chance, moneyOf, wholeMoneyOf, shares, depth, profitOf, percentOf, ageWords, relative, csrf, emit, on };
 })();

@@ -67,6 +67,12 @@ def test_equity_is_drawn_against_its_start() -> None:
     assert "L1000" in chart.line
 
 
+def test_equity_that_never_moved_has_an_axis_of_dollars() -> None:
+    chart = draw_equity_chart(series("1000", "1000"), baseline=Decimal(1000), zone=ZONE)
+    assert chart.y_labels
+    assert all("." not in label.text for label in chart.y_labels)
+
+
 def test_a_sparkline_ends_at_the_edge() -> None:
     path = draw_spark([Decimal("0.4"), Decimal("0.5"), Decimal("0.45")])
     assert path.startswith("M0 100.0")

@@ -57,6 +57,11 @@ def test_shares_have_two_decimals_at_most() -> None:
     assert formats.shares_text(Decimal("0.000500")) == "0.0005"
 
 
+def test_large_levels_leave_out_what_nobody_reads() -> None:
+    texts = [formats.depth_text(Decimal(size)) for size in ("390.25", "20479.14", "1167627.66")]
+    assert texts == ["390.25", "20,479", "1.17m"]
+
+
 def test_profit_is_signed_and_has_an_arrow() -> None:
     gain = profit(Decimal(42), Decimal("0.127"))
     assert 'class="gain"' in gain

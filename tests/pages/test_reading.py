@@ -9,12 +9,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from polysim.kernel.clock import utc_now
 from tests.pages.conftest import ASKS, BIDS, list_market, run_feed
 from tests.support.exchange import Trader, make_market, set_book
 from trading.markets.models import Market, MarketResolution, MarketStats, VenueTrade
 from trading.selectors.pages.catalogue import market_path
+from trading.selectors.pages.status import BAD, GOOD, JOB_WORDS, read_status
 
 QUERIES_MAX = 8
 
@@ -215,6 +217,19 @@ def test_the_status_page_says_what_runs(page: Client, market: Market) -> None:
     assert "synthetic prices (demo)" in html
     assert "receives prices" in html
     assert "Settlement" in html
+
+
+def test_a_job_is_late_only_when_its_turn_has_passed(market: Market) -> None:
+    every, _ = IntervalSchedule.objects.get_or_create(every=300, period="seconds")
+    PeriodicTask.objects.filter(name__in=JOB_WORDS).delete()
+    for name in JOB_WORDS:
+        PeriodicTask.objects.create(name=name, task="x", interval=every)
+    now = utc_now()
+    fresh = read_status(now=now)
+    assert {job.words for job in fresh.jobs} == {"waits for its first turn"}
+    assert all(job.state == GOOD for job in fresh.jobs)
+    forgotten = read_status(now=now + timedelta(hours=1))
+    assert {(job.words, job.state) for job in forgotten.jobs} == {("has never run", BAD)}
 
 
 def test_polling_gives_the_frames_of_the_socket(page: Client, market: Market) -> None:

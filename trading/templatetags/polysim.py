@@ -21,6 +21,7 @@ from trading.engine.fees import taker_fee
 from trading.formats import (
     MINUS,
     compact_text,
+    depth_text,
     money_text,
     percent_text,
     price_cents_text,
@@ -96,6 +97,12 @@ def compact_money(amount: Decimal | None) -> str:
 def shares(quantity: Decimal | None) -> str:
     """1400 -> "1,400", 15.2424 -> "15.24"."""
     return unknown_mark("not known") if quantity is None else shares_text(quantity)
+
+
+@register.filter
+def depth(quantity: Decimal) -> str:
+    """Shares of a level of the book: 20,479 or 1.17m."""
+    return depth_text(quantity)
 
 
 @register.filter
