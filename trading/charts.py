@@ -239,7 +239,7 @@ def draw_equity_chart(points: Sequence[Point], *, baseline: Decimal, zone: ZoneI
     if len(values) < 2:
         return Chart(title="Equity: the first hours are still being recorded")
     low, high = min([*values, baseline]), max([*values, baseline])
-    room = max((high - low) * Decimal("0.08"), baseline * Decimal("0.002"), Decimal("0.01"))
+    room = max((high - low) * Decimal("0.08"), baseline * Decimal("0.005"), Decimal("0.01"))
     low, high = low - room, high + room
     scale = _Scale(low, high, points[0].at, points[-1].at)
     line, area = _draw(_segments(points), scale, is_stepped=False)

@@ -282,7 +282,7 @@ def describe(
         return replace(base, error=error.message)
     with account.building():
         found = preview_order(command=command, caller=caller_of(shell.user), now=utc_now())
-    return _in_words(request, base, form, command, found, account, outcome)
+    return _in_words(request, base, form, command, found, account, terms)
 
 
 def _hint(form: TicketForm) -> str:
@@ -308,8 +308,9 @@ def _in_words(
     command: PlaceOrder,
     found: Preview,
     account: Account,
-    outcome: OutcomeTerms,
+    terms: MarketTerms,
 ) -> TicketPreview:
+    outcome = terms.outcomes[int(form.outcome)]
     verb = "Buy" if form.is_buy else "Sell"
     quantity = found.filled_quantity + found.resting_quantity or command.quantity
     amount = shares_text(quantity) if quantity else f"{money_text(command.amount or Decimal(0))} of"
@@ -319,8 +320,8 @@ def _in_words(
     shown = replace(
         base,
         action=f"{what}{at} in {account.name}",
-        button=f"{what} in {account.name}",
-        error=refusal_words(found, command),
+        button=f"{what} in {account.name}" if found.refusal is None else base.button,
+        error=refusal_words(found, command, terms),
         can_place=found.refusal is None,
         thin_words=_thin_words(found, command, outcome),
     )
@@ -356,10 +357,21 @@ def _in_words(
     )
 
 
-def refusal_words(found: Preview, command: PlaceOrder) -> str:
-    """Why it would be refused now; "" when it would be placed."""
+def refusal_words(found: Preview, command: PlaceOrder, terms: MarketTerms) -> str:
+    """Why it would be refused now, with the market's own figures; "" when it would be placed."""
     if found.refusal is None:
         return ""
+    if found.refusal.code == "INVALID_ORDER_MIN_TICK_SIZE" and command.price is not None:
+        tick = price_cents_text(from_scaled(terms.tick))
+        return (
+            f"{(command.price * 100).normalize():f}¢ is not on this market's price grid: prices move "
+            f"in steps of {tick}."
+        )
+    if found.refusal.code == "ORDER_BELOW_MIN_SIZE":
+        least = shares_text(from_scaled(terms.minimum_size))
+        return f"The order is smaller than this market's minimum size of {least} shares."
+    if found.refusal.code == "FOK_ORDER_NOT_FILLED_ERROR":
+        return "The book cannot fill this order within your price."
     return words_of(found.refusal, found)
 
 

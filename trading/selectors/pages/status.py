@@ -17,6 +17,7 @@ GOOD, SLOW, BAD = "good", "slow", "bad"
 STALE_AFTER_MS = 15_000
 DOWN_AFTER_MS = 60_000
 LATE_FACTOR = 3
+LATE_SLACK = timedelta(minutes=4)
 JOB_WORDS = {
     "sweep-catalogue": "Catalogue of markets",
     "poll-resolutions": "Results of markets",
@@ -120,12 +121,15 @@ def _job_states(now: datetime) -> list[PartState]:
     states = []
     for name, words in JOB_WORDS.items():
         task = tasks.get(name)
-        if task is None or task.last_run_at is None:
-            states.append(PartState(words, SLOW, "not run yet"))
+        if task is None:
+            states.append(PartState(words, SLOW, "is not planned"))
             continue
         every = timedelta(**{task.interval.period: task.interval.every}) if task.interval else None
-        slack = timedelta(minutes=4)
-        is_late = every is not None and now - task.last_run_at > LATE_FACTOR * every + slack
-        words_of_state = "is late" if is_late else "runs"
+        since = task.last_run_at or task.date_changed
+        is_late = every is not None and now - since > LATE_FACTOR * every + LATE_SLACK
+        if task.last_run_at is None:
+            words_of_state = "has never run" if is_late else "waits for its first turn"
+        else:
+            words_of_state = "is late" if is_late else "runs"
         states.append(PartState(words, BAD if is_late else GOOD, words_of_state, task.last_run_at))
     return states
