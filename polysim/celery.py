@@ -24,4 +24,4 @@ def read_catalogue_at_once(**_: Any) -> None:
 def start_embedded_beat(**_: Any) -> None:
     """Run the schedule in a thread of the worker where one process is to do both (quickstart)."""
     if os.environ.get("POLYSIM_EMBEDDED_BEAT") == "true":
-        EmbeddedService(app, thread=True).start()
+        EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler).start()

@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 
 from tests.support import chromium, stack
 from tests.support.databases import Baseline, drop_worker_database, make_worker_database
-from tests.support.plugin import run_folder
+from tests.support.plugin import run_folder, worker_name
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parents[1]
 RECORDINGS_DEFAULT = PROJECT_DIRECTORY.parent / "shared" / "data" / "polymarket"
@@ -57,6 +57,14 @@ def _forget() -> None:
     ContentType.objects.clear_cache()
     Site.objects.clear_cache()
     connection.set_schema_to_public()
+
+
+@pytest.fixture
+def fresh_connections(transactional_db: None) -> Iterator[None]:
+    """For tests that break connections: those after it get none of the broken ones."""
+    yield
+    connection.close()
+    connection.close_pool()
 
 
 def _firm(slug: str) -> Any:
@@ -142,7 +150,7 @@ def mail_folder() -> Path:
 @pytest.fixture(scope="session")
 def live_server_processes() -> Iterator[stack.Stack]:
     """The real thing: all processes of quickstart in demo mode with data of their own."""
-    running = stack.start(run_folder() / "stack")
+    running = stack.start(run_folder() / f"{worker_name()}-stack")
     yield running
     running.stop()
 

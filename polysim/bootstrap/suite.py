@@ -15,7 +15,7 @@ def run_tests(arguments: list[str]) -> int:
     if reason is not None:
         print(f"Front-end packages are missing, tests that need them are skipped: {reason}")
     chosen = any(argument.startswith(("-n", "--numprocesses")) for argument in arguments)
-    parallel = [] if chosen else ["-n", PROCESSES, "--dist", "loadgroup"]
+    parallel = [] if chosen else ["-n", PROCESSES, "--dist", "loadfile"]
     command = [sys.executable, "-m", "pytest", *parallel, *arguments]
     os.chdir(PROJECT_DIRECTORY)
     sys.stdout.flush()

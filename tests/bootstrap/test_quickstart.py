@@ -90,7 +90,6 @@ def own_stack() -> Iterator[Stack]:
 
 @pytest.mark.stack
 @pytest.mark.slow
-@pytest.mark.xdist_group("stack")
 def test_killing_quickstart_leaves_no_process_and_the_next_start_finds_its_data(
     own_stack: Stack,
 ) -> None:

@@ -201,6 +201,7 @@ def test_the_running_matcher_fills_within_two_seconds(running: Matcher) -> None:
     assert sound()
 
 
+@pytest.mark.usefixtures("fresh_connections")
 def test_the_running_matcher_survives_the_loss_of_its_connections(
     running: Matcher, redis_client: Any
 ) -> None:

@@ -89,10 +89,9 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the running stack share one worker, so that it is started once."""
+    """Tests of the running stack can be chosen or left out by the marker `stack`."""
     for item in items:
         if "live_server_processes" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("stack"))
             item.add_marker(pytest.mark.stack)
 
 

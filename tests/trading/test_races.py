@@ -239,9 +239,8 @@ def test_a_locked_row_is_contention_and_places_nothing(
     assert trader.balance == Decimal("10000.00")
 
 
-def test_a_lost_connection_is_opened_again_and_nothing_is_placed_twice(
-    transactional_db: None,
-) -> None:
+@pytest.mark.usefixtures("fresh_connections")
+def test_a_lost_connection_is_opened_again_and_nothing_is_placed_twice() -> None:
     trader = make_trader()
     market = make_market()
     set_book(market, asks=[("0.65", 100)], last_trade="0.65")
