@@ -9,7 +9,7 @@ from django.test import Client
 
 from polysim.kernel.clock import utc_now
 from tenants.models import User, WalletKind
-from tests.support.exchange import Trader, make_trader
+from tests.support.exchange import Trader, make_trader, make_user
 from trading.markets.models import Market
 
 
@@ -196,3 +196,12 @@ def test_the_free_plan_says_what_sandboxes_need(page: Client, trader: Trader) ->
     assert "Sandboxes come with the Pro plan" in page.get("/settings/").content.decode()
     told = page.post("/settings/wallets/open/", {"label": ""}, follow=True).content.decode()
     assert "No sandbox was opened." in told
+
+
+def test_somebody_without_any_wallet_reads_everything_but_a_portfolio(market: Market) -> None:
+    client = Client()
+    client.force_login(make_user())
+    for path in ("/markets/", f"/markets/{market.slug}/", "/settings/", "/status/", "/account/"):
+        assert client.get(path).status_code == 200, path
+    assert client.get("/account/bar/").status_code == 204
+    assert client.get("/portfolio/").status_code == 404

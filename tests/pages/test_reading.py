@@ -254,3 +254,14 @@ def test_links_of_lists_are_the_addresses_of_the_pages(page: Client, market: Mar
     assert market_path(market) == "/markets/a%20b%2Fc%3Fd/"
     row = page.get("/markets/").context["page"].rows[0]
     assert row.path == reverse("market", args=[row.market.slug])
+
+
+def test_an_own_order_between_the_levels_has_its_row(
+    page: Client, trader: Trader, market: Market
+) -> None:
+    trader.place(market, "BUY", type="limit", price="0.63", quantity="10")
+    ladder = page.get(f"/markets/{market.slug}/").context["ladder"]
+    rows = [(row.price, row.size, row.own) for row in ladder.bids]
+    assert rows[0] == (Decimal("0.63"), Decimal(0), Decimal(10))
+    assert rows[1][:2] == (Decimal("0.61"), Decimal(40))
+    assert ladder.best_bid == Decimal("0.61")

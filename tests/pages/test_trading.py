@@ -260,3 +260,28 @@ def test_forms_without_their_token_are_refused(trader: Trader, market: Market) -
     assert answer.status_code == 403
     assert "Nothing was changed" in answer.content.decode()
     assert orders_of(trader) == 0
+
+
+def test_a_firm_account_trades_in_its_own_building(
+    page: Client, trader: Trader, market: Market, in_building: Any, alpha: Any
+) -> None:
+    account = make_trader(
+        cash="50000.00", kind=WalletKind.PROP_FIRM, schema="alpha", user=trader.user
+    )
+    User.objects.filter(pk=trader.user.pk).update(order_confirmation="never")
+    page.post("/account/switch/", {"wallet": str(account.wallet.pk)})
+    html = page.get(f"/markets/{market.slug}/").content.decode()
+    assert f"<h3>{alpha.name}</h3>" in html
+    assert '<span class="badge badge--challenge">AP</span>' in html
+    assert "$50,000.00</span> available" in html
+    # The first trade of a session in a firm account is always confirmed.
+    form = form_of(account, market, confirmed="")
+    assert "Confirm order" in page.post("/orders/place/", form).content.decode()
+    page.post("/orders/place/", {**form, "confirmed": "1"})
+    second = form_of(account, market, confirmed="", client_order_id="web-2", size="5")
+    page.post("/orders/place/", second)
+    assert orders_of(trader) == 0
+    with in_building("alpha"):
+        assert Order.objects.filter(wallet_id=account.wallet.pk).count() == 2
+    assert "you hold 15 Yes" in page.get(f"/markets/{market.slug}/").content.decode()
+    assert "Bought" in page.get("/portfolio/?tab=history").content.decode()
