@@ -1,5 +1,5 @@
 /* The ladder and the tape of a market page, from book and trade frames. While the pointer is over
-   the ladder its rows keep their places: the newest book is drawn when it leaves. */
+   the ladder its rows keep their prices and only sizes change: the rest is drawn when it leaves. */
 "use strict";
 (function (Polysim) {
   const LEVELS = 10, TAPE_ROWS = 8, REPAINT_MS = 250;
@@ -39,15 +39,33 @@
     put("spread", bid && ask ? Polysim.cents(difference(ask[0], bid[0])) : "–");
     put("middle", Polysim.cents(outcome.price));
     Polysim.emit("book-drawn", { side, bid: bid && bid[0], ask: ask && ask[0] });
-    if (isHeld || place.contains(document.activeElement)) return;
-    const asks = outcome.asks.slice(0, LEVELS), bids = outcome.bids.slice(0, LEVELS);
+    const asks = withOwn(outcome.asks, "asks"), bids = withOwn(outcome.bids, "bids");
     const largest = [...asks, ...bids].map((level) => Polysim.scaled(level[1])).reduce((a, b) => (a > b ? a : b), 1n);
+    if (isHeld || place.contains(document.activeElement)) {
+      keep(place.querySelector(".asks"), outcome.asks, "asks", largest);
+      keep(place.querySelector(".bids"), outcome.bids, "bids", largest);
+      return;
+    }
     fill(place.querySelector(".asks"), asks.slice().reverse(), "asks", largest);
     fill(place.querySelector(".bids"), bids, "bids", largest);
   }
-  function difference(high, low) {
-    const value = Polysim.scaled(high) - Polysim.scaled(low);
-    return value / Polysim.SCALE + "." + (value % Polysim.SCALE).toString().padStart(6, "0");
+  function plain(value) { return value / Polysim.SCALE + "." + (value % Polysim.SCALE).toString().padStart(6, "0"); }
+  function difference(high, low) { return plain(Polysim.scaled(high) - Polysim.scaled(low)); }
+  /* The best levels, and own prices among them where the venue has no level. */
+  function withOwn(levels, name) {
+    const known = new Set(levels.map((level) => Polysim.scaled(level[0])));
+    const head = side + name, sign = name === "bids" ? -1 : 1;
+    const lone = [...own.keys()].filter((key) => key.startsWith(head)).map((key) => BigInt(key.slice(head.length)));
+    const rows = lone.filter((price) => !known.has(price)).map((price) => [plain(price), "0"]);
+    return [...levels.slice(0, LEVELS), ...rows].sort((a, b) => (Polysim.scaled(a[0]) < Polysim.scaled(b[0]) ? -sign : sign)).slice(0, LEVELS);
+  }
+  /* The rows that stand, with their present sizes. */
+  function keep(body, levels, name, largest) {
+    const sizes = new Map(levels.map(([price, size]) => [Polysim.scaled(price), size]));
+    body.querySelectorAll("tr").forEach((row) => {
+      const link = row.querySelector("[data-price]");
+      if (link) write(row, [link.dataset.price, sizes.get(Polysim.scaled(link.dataset.price)) || "0"], name, largest);
+    });
   }
   function put(name, text) {
     document.querySelectorAll("[data-book=" + name + "]").forEach((part) => { if (part.textContent !== text) part.textContent = text; });
@@ -84,10 +102,11 @@
     link.dataset.price = price;
     link.href = "?outcome=" + side + "&type=limit&price=" + price + "#ticket";
     link.setAttribute("aria-label", "Use " + text + " as limit price");
-    const shown = Polysim.depth(size);
+    const count = Polysim.scaled(size), width = count * 100n / largest;
+    const shown = count ? Polysim.depth(size) : "–";
     if (row.children[1].textContent !== shown) row.children[1].textContent = shown;
-    row.children[2].textContent = Polysim.wholeMoneyOf(Polysim.scaled(price) * Polysim.scaled(size) / Polysim.SCALE);
-    row.style.setProperty("--w", Polysim.scaled(size) * 100n / largest + "%");
+    row.children[2].textContent = count ? Polysim.wholeMoneyOf(Polysim.scaled(price) * count / Polysim.SCALE) : "";
+    row.style.setProperty("--w", (width > 100n ? 100n : width) + "%");
     const mine = own.get(side + name + Polysim.scaled(price));
     row.classList.toggle("own", Boolean(mine));
     let mark = row.querySelector(".yours");
@@ -111,7 +130,7 @@
     document.querySelectorAll("[data-own-order]").forEach((row) => {
       const key = row.dataset.outcome + (row.dataset.side === "BUY" ? "bids" : "asks") + Polysim.scaled(row.dataset.price);
       const total = Polysim.scaled(own.get(key) || "0") + Polysim.scaled(row.dataset.remaining);
-      own.set(key, total / Polysim.SCALE + "." + (total % Polysim.SCALE).toString().padStart(6, "0"));
+      own.set(key, plain(total));
     });
     if (book) draw();
   });
@@ -164,10 +183,7 @@
     lastTradeAt = Date.parse(frame.traded_at);
     put("last", Polysim.cents(price));
   });
-  function mirror(price) {
-    const value = Polysim.SCALE - Polysim.scaled(price);
-    return value / Polysim.SCALE + "." + (value % Polysim.SCALE).toString().padStart(6, "0");
-  }
+  function mirror(price) { return plain(Polysim.SCALE - Polysim.scaled(price)); }
   setInterval(() => {
     if (lastTradeAt && tapeAge) tapeAge.textContent = "last " + (Polysim.relative(lastTradeAt, Polysim.serverNow()) || "");
   }, 1000);

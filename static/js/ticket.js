@@ -180,8 +180,13 @@
     limit.value = Polysim.cents(price).slice(0, -1);
     arrange();
     ask();
-    location.hash = "ticket";
+    showTicket();
   });
+  /* Beside the page the ticket is in sight: type on. On a phone it is a sheet. */
+  function showTicket() {
+    if (matchMedia("(min-width: 860px)").matches) size.focus({ preventScroll: true });
+    else location.hash = "ticket";
+  }
   function pick(outcome, side) {
     form.querySelector("[name=outcome][value='" + outcome + "']").checked = true;
     form.querySelector("[name=side][value=" + side + "]").checked = true;
@@ -193,15 +198,27 @@
     if (!link) return;
     if (link.dataset.sell !== undefined) pick(link.dataset.sell, "SELL");
     else pick(link.dataset.choose !== undefined ? link.dataset.choose : link.dataset.side, "BUY");
-    if (!link.dataset.choose) { event.preventDefault(); location.hash = "ticket"; }
-    if (matchMedia("(min-width: 860px)").matches) size.focus({ preventScroll: true });
+    if (!link.dataset.choose || matchMedia("(min-width: 860px)").matches) event.preventDefault();
+    showTicket();
   });
   Polysim.on("own-changed", () => {
     document.querySelectorAll("#own [data-free]").forEach((row) => {
       const input = form.querySelector("[name=outcome][value='" + row.dataset.outcome + "']");
       if (input) input.dataset.free = row.dataset.free;
     });
+    sayHeld();
   });
+  /* What is held, in the market's own row of the outcomes. */
+  function sayHeld() {
+    const place = document.querySelector(".outs [aria-current] > span");
+    if (!place) return;
+    place.querySelectorAll("small").forEach((part) => part.remove());
+    document.querySelectorAll("#own [data-holding]").forEach((row) => {
+      const part = document.createElement("small");
+      part.textContent = "you hold " + Polysim.shares(row.dataset.quantity) + " " + row.querySelector(".tag").textContent;
+      place.append(part);
+    });
+  }
 
   /* --- Prices too old or the venue down: no market orders. */
   function guard(isOff) {

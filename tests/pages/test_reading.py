@@ -259,7 +259,7 @@ def test_links_of_lists_are_the_addresses_of_the_pages(page: Client, market: Mar
 def test_an_own_order_between_the_levels_has_its_row(
     page: Client, trader: Trader, market: Market
 ) -> None:
-    trader.place(market, "BUY", type="limit", price="0.63", quantity="10")
+    trader.place(market, "BUY", order_type="limit", price="0.63", quantity="10", now=utc_now())
     ladder = page.get(f"/markets/{market.slug}/").context["ladder"]
     rows = [(row.price, row.size, row.own) for row in ladder.bids]
     assert rows[0] == (Decimal("0.63"), Decimal(0), Decimal(10))

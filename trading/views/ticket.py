@@ -364,8 +364,8 @@ def refusal_words(found: Preview, command: PlaceOrder, terms: MarketTerms) -> st
     if found.refusal.code == "INVALID_ORDER_MIN_TICK_SIZE" and command.price is not None:
         tick = price_cents_text(from_scaled(terms.tick))
         return (
-            f"{(command.price * 100).normalize():f}¢ is not on this market's price grid: prices move "
-            f"in steps of {tick}."
+            f"{(command.price * 100).normalize():f}¢ is not on this market's price grid: prices "
+            f"move in steps of {tick}."
         )
     if found.refusal.code == "ORDER_BELOW_MIN_SIZE":
         least = shares_text(from_scaled(terms.minimum_size))

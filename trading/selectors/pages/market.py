@@ -4,7 +4,7 @@ Group with outcomes and results (one), price history (one), tape (one), own orde
 and quotes come from Valkey; without it the page stands with the catalogue's prices and says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from django.db.models import Case, F, OuterRef, Subquery, TextField, Value, When
 
 from polysim.kernel.clock import to_milliseconds
 from polysim.kernel.errors import NotFound, ServiceUnavailable
+from polysim.kernel.money import to_scaled
 from trading.charts import Mark, Point
 from trading.formats import price_cents_text, shares_text, unscaled
 from trading.markets import books
@@ -154,8 +155,9 @@ class MarketView:
             return Ladder()
         book = self.live.merged_book(outcome_index)
         own = self._own_sizes(outcome_index)
-        bids, asks = book.bids[:LADDER_LEVELS], book.asks[:LADDER_LEVELS]
-        largest = max((size for _, size in [*bids, *asks]), default=1)
+        bids = _with_own(book.bids, own["BUY"], is_bid=True)
+        asks = _with_own(book.asks, own["SELL"], is_bid=False)
+        largest = max((size for _, size in [*bids, *asks]), default=0) or 1
         return Ladder(
             asks=tuple(_level(level, largest, own["SELL"]) for level in reversed(asks)),
             bids=tuple(_level(level, largest, own["BUY"]) for level in bids),
@@ -189,6 +191,15 @@ class MarketView:
             for order in self.orders
             if order.outcome_id == outcome.id and order.average_price is not None
         ]
+
+
+def _with_own(
+    levels: Sequence[tuple[int, int]], own: Iterable[Decimal], *, is_bid: bool
+) -> list[tuple[int, int]]:
+    """The best levels, and own prices among them where the venue has no level."""
+    known = {price for price, _ in levels}
+    lone = [(price, 0) for price in map(to_scaled, own) if price not in known]
+    return sorted([*levels[:LADDER_LEVELS], *lone], reverse=is_bid)[:LADDER_LEVELS]
 
 
 def _level(level: tuple[int, int], largest: int, own: dict[Decimal, Decimal]) -> Level:
