@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -90,11 +91,14 @@ def is_confirmed(request: Request) -> bool:
     return sent.strip().lower() in TRUE_WORDS
 
 
+IS_NAME = RegexValidator(r"\A[!-~]+\Z", "must be an id")
+
+
 class MarketOrdersQuery(QuerySerializer):
     """A market, a token, or both (orders that match both)."""
 
-    market = Text(required=False, allow_null=True, max_length=256)
-    asset_id = Text(required=False, allow_null=True, max_length=256)
+    market = Text(required=False, allow_null=True, max_length=256, validators=[IS_NAME])
+    asset_id = Text(required=False, allow_null=True, max_length=256, validators=[IS_NAME])
     wallet_id = WholeNumber(min_value=1, max_value=BIGINT_MAX, required=False)
 
 
