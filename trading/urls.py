@@ -1,16 +1,26 @@
 """Addresses of the terminal's pages."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from trading.views import accounts, market, markets, orders, portfolio, settings, status
+
+
+class TextSlugConverter(StringConverter):
+    """A slug of the venue: any text that the database can hold, so without a null byte."""
+
+    regex = r"[^/\x00]+"
+
+
+register_converter(TextSlugConverter, "text_slug")
 
 urlpatterns = [
     path("", markets.landing, name="landing"),
     path("markets/", markets.market_list, name="markets"),
-    path("markets/<str:slug>/", market.market_page, name="market"),
-    path("markets/<str:slug>/chart/", market.chart_fragment, name="market_chart"),
-    path("markets/<str:slug>/points/", market.chart_points, name="market_points"),
-    path("markets/<str:slug>/own/", market.own_fragment, name="market_own"),
+    path("markets/<text_slug:slug>/", market.market_page, name="market"),
+    path("markets/<text_slug:slug>/chart/", market.chart_fragment, name="market_chart"),
+    path("markets/<text_slug:slug>/points/", market.chart_points, name="market_points"),
+    path("markets/<text_slug:slug>/own/", market.own_fragment, name="market_own"),
     path("orders/preview/", orders.preview, name="order_preview"),
     path("orders/review/", orders.review, name="order_review"),
     path("orders/place/", orders.place, name="order_place"),

@@ -172,6 +172,11 @@ def test_unknown_markets_are_a_page_of_their_own(page: Client, db: None) -> None
     assert "<code>" in html
 
 
+@pytest.mark.parametrize("rest", ["", "chart/", "points/", "own/"])
+def test_a_null_byte_in_a_slug_is_an_unknown_market(page: Client, db: None, rest: str) -> None:
+    text_of(page, f"/markets/%00/{rest}", status=404)
+
+
 def test_placeholders_of_a_group_are_not_shown(page: Client, market: Market) -> None:
     hidden = make_market(event=market.event, is_hidden=True)
     text_of(page, f"/markets/{hidden.slug}/", status=404)
