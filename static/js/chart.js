@@ -5,7 +5,7 @@
   const library = window.LightweightCharts;
   if (!library) return;
   /* Fewer points of equity than this stay as the server drew them: its axis is true to time. */
-  const MONEY_POINTS_MIN = 12, MONEY_RANGE_MIN = 0.01;
+  const MONEY_POINTS_MIN = 12, MONEY_RANGE_MIN = 0.01, CHANCE_RANGE_MIN = 0.02;
   let chart = null, line = null, box = null, lastTime = 0, offset = 0;
 
   function colour(name) {
@@ -49,7 +49,7 @@
       autoSize: true,
       layout: { background: { color: "transparent" }, textColor: colour("muted"), fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12, attributionLogo: true },
       grid: { vertLines: { visible: false }, horzLines: { color: colour("hairline"), style: library.LineStyle.Dotted } },
-      rightPriceScale: { borderVisible: false, entireTextOnly: true, scaleMargins: { top: 0.1, bottom: 0.08 } },
+      rightPriceScale: { borderVisible: false, entireTextOnly: true, scaleMargins: { top: 0.1, bottom: isMoney ? 0.08 : 0.02 } },
       timeScale: { borderVisible: false, timeVisible: data.step_s < 86400, secondsVisible: false, rightOffset: 1, fixLeftEdge: true, fixRightEdge: true },
       crosshair: { mode: library.CrosshairMode.Magnet, vertLine: { color: colour("control"), labelBackgroundColor: colour("text") }, horzLine: { color: colour("control"), labelBackgroundColor: colour("text") } },
       localization: { priceFormatter: (value) => (isMoney ? "$" + value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 }) : percentWords(value)), timeFormatter: (time) => exactTime(time) },
@@ -59,7 +59,7 @@
       lineColor: main, topColor: faded(main, 0.18), bottomColor: faded(main, 0), lineWidth: 2,
       lineType: isMoney ? library.LineType.Simple : library.LineType.WithSteps,
       priceFormat: isMoney ? { type: "price", precision: 2, minMove: 0.01 } : { type: "price", precision: 3, minMove: 0.001 },
-      autoscaleInfoProvider: (original) => withStart(original(), data.baseline),
+      autoscaleInfoProvider: (original) => (isMoney ? withStart(original(), data.baseline) : withRoom(original())),
       lastPriceAnimation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 1,
     });
     /* The library writes times as UTC: moments are moved into the person's zone. */
@@ -82,6 +82,16 @@
       const room = Math.max(0, start * MONEY_RANGE_MIN - (high - low)) / 2;
       range.minValue = low - room;
       range.maxValue = high + room;
+    }
+    return info;
+  }
+  /* A chance that hardly moves is a flat line, and no axis leaves 0 to 100%. */
+  function withRoom(info) {
+    if (info && info.priceRange) {
+      const range = info.priceRange, room = Math.max(0, CHANCE_RANGE_MIN - (range.maxValue - range.minValue)) / 2;
+      range.minValue = Math.max(0, range.minValue - room);
+      range.maxValue = Math.min(1, range.maxValue + room);
+      if (range.minValue < CHANCE_RANGE_MIN) info.margins = { below: 0, above: 16 };
     }
     return info;
   }
