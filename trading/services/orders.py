@@ -17,6 +17,7 @@ from django.db import transaction
 from polysim.kernel.errors import PolysimError, ServiceUnavailable
 from polysim.kernel.tenancy import require_building
 from trading.markets.books import LiveMarket, give_back_depth, take_depth
+from trading.services.key_claims import claim_order_key
 from trading.services.market_terms import (
     MarketTerms,
     OutcomeTerms,
@@ -35,14 +36,11 @@ logger = logging.getLogger(__name__)
 
 # Others may take the same depth between reading and taking it.
 TAKE_TRIES_MAX = 12
-# A repeat of a request that is still being written meets a book without the depth that the first
-# one has just taken: it looks a second time before it is told that nothing fills.
-SECOND_LOOK_S = 0.05
 # Waiting longer than this for the user's lock, the order reads the book again (7.2).
 REMATCH_AFTER_MS = 250
 NEVER_MS = 2_000_000_000
-# The first, one after a long wait, one second look.
-SENDINGS_MAX = 3
+# The first, and one after a long wait.
+SENDINGS_MAX = 2
 
 
 def place_order(*, command: PlaceOrder, caller: Caller, now: datetime) -> dict[str, Any]:
@@ -51,6 +49,11 @@ def place_order(*, command: PlaceOrder, caller: Caller, now: datetime) -> dict[s
     It is committed when this returns; inside a transaction of the caller, with that. Raises one
     of `trading.services.refusals` and then has moved nothing.
     """
+    with claim_order_key(user_id=caller.user_id, order_key=command.key):
+        return _place(command, caller, now=now)
+
+
+def _place(command: PlaceOrder, caller: Caller, *, now: datetime) -> dict[str, Any]:
     schema = require_building()
     terms, live, refusal = _validate(command, now=now)
     key = command.key or f"auto:{uuid.uuid4().hex}"
@@ -79,7 +82,6 @@ def _match_and_send(
     """Match, take, write; again with the newest book after a long wait for the user's lock."""
     deadline = time.monotonic() + settings.LOCK_WAIT_MS / 1000
     rematch_after_ms = REMATCH_AFTER_MS
-    may_look_again = command.key is not None
     for _ in range(SENDINGS_MAX):
         matched = _match_and_take(command, terms, outcome, live, now=now)
         request = order_request(command, caller, terms, outcome, matched, key=key, now=now)
@@ -91,12 +93,8 @@ def _match_and_send(
             answer: dict[str, Any] = sent["answer"]
             return answer
         code = sent.get("refused")
-        is_depth_taken = code == "BY_MATCHING" and bool(matched.live.taken)
-        if code is not None and not (is_depth_taken and may_look_again):
-            raise _refusal(code, matched, now=now)
         if code is not None:
-            may_look_again = False
-            time.sleep(SECOND_LOOK_S)
+            raise _refusal(code, matched, now=now)
         rematch_after_ms = NEVER_MS
         live = read_fresh_market(terms.condition_id, now=now)
     raise ServerBusy()
