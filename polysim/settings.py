@@ -110,7 +110,7 @@ DATABASES = {
         env_text("DATABASE_URL", "postgresql://polysim@localhost/polysim"),
         pool_min=env_int("POLYSIM_DB_POOL_MIN", 1),
         pool_max=env_int("POLYSIM_DB_POOL_MAX", 10),
-        pool_timeout_s=env_int("POLYSIM_DB_POOL_TIMEOUT_S", 10),
+        pool_timeout_s=env_int("POLYSIM_DB_POOL_TIMEOUT_S", 5),
     )
 }
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]

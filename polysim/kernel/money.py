@@ -5,6 +5,7 @@ Inside the engine, the feed and Valkey all three are integers scaled by 10**6 (`
 half up and away from zero unless its name says otherwise. Contract: trading-api 0, stack 9.
 """
 
+import re
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow
 
 SCALE = 1_000_000
@@ -18,6 +19,7 @@ _ZERO = Decimal(0)
 _CENTS = Decimal("0.01")
 _FOUR_PLACES = Decimal("0.0001")
 _SIX_PLACES = Decimal("0.000001")
+_DECIMAL_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 # Beyond so many digits before the point a number is no price, share count or sum of money.
 _MAGNITUDE_MAX = 30
 # Python's usual 28 digits would round silently; here a digit too many is an error.
@@ -88,10 +90,10 @@ def parse_decimal(value: object) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise NotExact(repr(value))
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise NotExact(repr(value)) from None
+    # Python's own reading takes digits of every script, and underscores.
+    if isinstance(value, str) and not _DECIMAL_TEXT.fullmatch(value.strip()):
+        raise NotExact(repr(value))
+    number = Decimal(value)
     if not number.is_finite():
         raise NotExact(repr(value))
     return number

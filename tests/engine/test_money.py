@@ -70,7 +70,9 @@ def test_trailing_zeros_and_integers_scale_exactly() -> None:
     assert to_scaled(5) == 5_000_000
 
 
-@pytest.mark.parametrize("value", [0.65, True, None, "", "abc", "nan", "1e", [1], "inf"])
+@pytest.mark.parametrize(
+    "value", [0.65, True, None, "", "abc", "nan", "1e", "1_0", "\u0661\u0660", [1], "inf"]
+)
 def test_only_finite_decimals_are_parsed(value: object) -> None:
     with pytest.raises(NotExact):
         parse_decimal(value)

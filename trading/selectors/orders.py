@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Q
 from django.utils.functional import SimpleLazyObject
 
-from polysim.kernel.errors import NotFound, ServiceUnavailable
+from polysim.kernel.errors import ServiceUnavailable
+from trading.errors import OrderNotFound
 from trading.markets.books import read_feed_state
 from trading.models import Fill, Order
 from trading.selectors.cursors import decode_time_cursor, encode_cursor
@@ -48,13 +49,6 @@ _ORDER_FIELDS = {
     "filled_at": "filled_at",
     "cancelled_at": "cancelled_at",
 }
-
-
-class OrderNotFound(NotFound):
-    """No such order in these wallets."""
-
-    code = "ORDER_NOT_FOUND"
-    message = "There is no such order."
 
 
 def list_orders(

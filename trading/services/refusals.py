@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from polysim.kernel.api.refusals import IdempotencyConflictPending, IdempotencyKeyReuse
 from polysim.kernel.errors import NotFound, PolysimError, ServiceUnavailable
+from trading.errors import OrderNotFound
 from wallets.services import TradeInProgress, WalletNotFound
 
 
@@ -244,13 +245,6 @@ class OrderNotCancellable(OrderRefused):
 
     def __init__(self, status: str) -> None:
         super().__init__(f"Cannot cancel order with status: {status}")
-
-
-class OrderNotFound(NotFound):
-    """No such order, or a stranger's."""
-
-    code = "ORDER_NOT_FOUND"
-    message = "There is no such order."
 
 
 # What the functions of trading/sql and the engine answer, as exceptions.
