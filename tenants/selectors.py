@@ -1,13 +1,5 @@
 """Reading identities: the directory of accounts, users, sessions, roles."""
 
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
-
-from django.conf import settings
-from django.contrib.auth import get_user
-from django.http import HttpRequest
-
 from tenants.models import AccountDirectoryEntry, ApiKey, Firm, StaffMembership, User
 
 
@@ -42,21 +34,6 @@ def count_active_keys(*, user: User) -> int:
 def find_membership(*, user: User, firm: Firm) -> StaffMembership | None:
     """The user's active role at the firm."""
     return StaffMembership.objects.filter(user=user, firm=firm, is_active=True).first()
-
-
-def get_session_user(cookies: Mapping[str, str]) -> User | None:
-    """The signed-in, active user behind a request's cookies; None without one.
-
-    For plain ASGI sockets, which pass no middleware. Two queries; call it in a thread of its own
-    with the `public` schema.
-    """
-    session_key = cookies.get(settings.SESSION_COOKIE_NAME)
-    if not session_key:
-        return None
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user: Any = get_user(request)
-    return user if user.is_authenticated and user.is_active else None
 
 
 def list_schemas() -> list[str]:

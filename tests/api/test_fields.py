@@ -1,4 +1,4 @@
-"""Strict fields, cursors and the security headers."""
+"""Strict fields and the security headers."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,8 +9,6 @@ from django.test import Client
 from rest_framework import serializers
 
 from polysim.kernel.api.fields import Flag, Moment, Number, Text, WholeNumber
-from polysim.kernel.api.paging import decode_cursor, encode_cursor
-from polysim.kernel.errors import ValidationFailed
 from polysim.kernel.security import policy_for
 
 
@@ -88,19 +86,6 @@ def test_what_is_no_time(sent: str) -> None:
 def test_a_text_is_a_text(sent: Any) -> None:
     with pytest.raises(serializers.ValidationError):
         read(Text(), sent)
-
-
-def test_a_cursor_comes_back_as_it_was_made() -> None:
-    cursor = encode_cursor("2027-01-05T10:00:00Z", 8124)
-    assert decode_cursor(cursor, length=2) == ["2027-01-05T10:00:00Z", 8124]
-
-
-@pytest.mark.parametrize(
-    "cursor", ["", "x", "é", "MA==", encode_cursor(1), encode_cursor(1, 2, 3), "W1sxXSwyXQ"]
-)
-def test_another_text_is_no_cursor(cursor: str) -> None:
-    with pytest.raises(ValidationFailed):
-        decode_cursor(cursor, length=2)
 
 
 def test_scripts_run_by_nonce_only_outside_the_admin() -> None:

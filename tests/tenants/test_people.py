@@ -21,7 +21,6 @@ from tenants.selectors import (
     find_membership,
     find_own_account,
     find_user_by_email,
-    get_session_user,
     list_accounts,
 )
 from tenants.services import (
@@ -195,12 +194,3 @@ def test_the_audit_holds_no_secret(mira: User) -> None:
     text = str(list(IdentityAuditEntry.objects.values()))
     assert raw_key not in text
     assert "a long password" not in text
-
-
-def test_the_user_of_a_session_cookie_is_found(mira: User, settings: Any) -> None:
-    client = Client()
-    client.force_login(mira, backend="django.contrib.auth.backends.ModelBackend")
-    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
-    assert get_session_user(cookies) == mira
-    assert get_session_user({}) is None
-    assert get_session_user({settings.SESSION_COOKIE_NAME: "made up"}) is None

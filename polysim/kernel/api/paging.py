@@ -1,8 +1,5 @@
 """Pages of lists: `limit` and `offset` within bounds (never clamped), opaque cursors."""
 
-import base64
-import binascii
-import json
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -10,7 +7,6 @@ from rest_framework import serializers
 
 from polysim.kernel.api.fields import WholeNumber
 from polysim.kernel.api.views import QuerySerializer
-from polysim.kernel.errors import ValidationFailed
 
 OFFSET_MAX = 1_000_000
 
@@ -20,25 +16,6 @@ class PageQuery(QuerySerializer):
 
     limit = WholeNumber(min_value=1, max_value=200, default=50)
     offset = WholeNumber(min_value=0, max_value=OFFSET_MAX, default=0)
-
-
-def encode_cursor(*parts: str | int) -> str:
-    """An opaque cursor that holds `parts`."""
-    text = json.dumps(parts, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str, *, length: int, field: str = "cursor") -> list[Any]:
-    """The parts of a cursor made here; raises ValidationFailed (422) for any other text."""
-    try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        parts = json.loads(raw)
-    except (binascii.Error, ValueError) as error:
-        raise ValidationFailed([(field, "is not a cursor of this list")]) from error
-    is_ours = isinstance(parts, list) and len(parts) == length
-    if not is_ours or not all(type(part) in (str, int) for part in parts):
-        raise ValidationFailed([(field, "is not a cursor of this list")])
-    return parts
 
 
 class CursorField(serializers.CharField):

@@ -98,18 +98,9 @@ def book_request(token_id: str) -> Request:
     return Request(CLOB, "/book", (("token_id", token_id),))
 
 
-def midpoints_request(token_ids: Sequence[str]) -> Request:
-    return Request(CLOB, "/midpoints", body=[{"token_id": token_id} for token_id in token_ids])
-
-
 def clob_market_request(condition_id: str) -> Request:
     """One market of the CLOB, for `tokens[].winner`."""
     return Request(CLOB, f"/markets/{condition_id}")
-
-
-def market_info_request(condition_id: str) -> Request:
-    """Compact market info: fee and tick parameters (3.2)."""
-    return Request(CLOB, f"/clob-markets/{condition_id}")
 
 
 def history_request(token_id: str, *, interval: str, fidelity_minutes: int) -> Request:
@@ -277,11 +268,3 @@ def _read_trade(row: dict[str, Any]) -> TradePrint | None:
             row.get("transaction_hash") or row.get("transactionHash"), limit=80
         ),
     )
-
-
-def read_midpoints(payload: object) -> dict[str, int]:
-    """Midpoints by token, scaled by 10**6; unusable entries are left out."""
-    if not isinstance(payload, dict):
-        return {}
-    found = {token: values.scaled(mid) for token, mid in payload.items()}
-    return {token: mid for token, mid in found.items() if mid is not None and mid <= values.ONE}
