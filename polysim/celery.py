@@ -11,7 +11,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polysim.settings")
 
 app = Celery("polysim")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["tenants", "trading.markets", "wallets", "trading", "prop"])
+app.autodiscover_tasks(
+    ["tenants", "tenants.office", "trading.markets", "wallets", "trading", "prop"]
+)
 
 
 @worker_ready.connect

@@ -56,7 +56,7 @@ SHARED_APPS = [
     "django_celery_beat",
     "django_htmx",
 ]
-TENANT_APPS = ["wallets", "trading", "prop"]
+TENANT_APPS = ["tenants.office", "wallets", "trading", "prop"]
 INSTALLED_APPS = SHARED_APPS + TENANT_APPS
 
 TENANT_MODEL = "tenants.Firm"

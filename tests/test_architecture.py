@@ -85,7 +85,7 @@ def layer_of(name: str, place: str) -> str | None:
     """`doors`, `services` or `models` by the first part of the name below its app."""
     rest = name.removeprefix(place).strip(".").split(".")
     # An app inside an app (wallets.billing, trading.leagues) has layers of its own.
-    parts = rest[1:] if rest[0] in ("billing", "leagues", "polymarket", "books") else rest
+    parts = rest[1:] if rest[0] in ("billing", "office", "leagues", "polymarket", "books") else rest
     first = parts[0] if parts else ""
     for layer, names in (("doors", DOORS), ("services", SERVICES), ("models", MODELS)):
         if first in names:

@@ -4,6 +4,7 @@ Contract: trading-api 4, 7, 9. Prices per share in dollars (0..1), shares and mo
 money is whole cents. Rows are written by the functions of `trading/sql/` (one statement an order).
 """
 
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -31,6 +32,15 @@ class TimeInForce(models.TextChoices):
     GTD = "GTD", "Good til date"
     FOK = "FOK", "Fill or kill"
     IOC = "IOC", "Immediate or cancel"
+
+
+class PlacedBy(models.TextChoices):
+    """Who sent an order: the trader, or the firm's server for them (partner-api B2)."""
+
+    TRADER = "trader", "Trader"
+    PARTNER = "partner", "Firm's server"
+    FIRM = "firm", "Firm"
+    SYSTEM = "system", "Polysim"
 
 
 class Order(BuildingModel):
@@ -69,6 +79,9 @@ class Order(BuildingModel):
     expires_at = models.DateTimeField(null=True)
     status = models.CharField(max_length=12, choices=Status)
     cancelled_reason = models.CharField(max_length=24, blank=True, default="")
+    placed_by = models.CharField(
+        max_length=8, choices=PlacedBy, default=PlacedBy.TRADER, db_default=PlacedBy.TRADER
+    )
     client_order_id = models.CharField(max_length=256, null=True)
     idempotency_key = models.CharField(max_length=256, null=True)
     request_hash = models.CharField(max_length=64, blank=True, default="")
@@ -144,6 +157,9 @@ class Fill(BuildingModel):
     fee = models.DecimalField(**MONEY)
     liquidity = models.CharField(max_length=8, choices=Liquidity)
     realized_pnl = models.DecimalField(default=0, **MONEY)
+    placed_by = models.CharField(
+        max_length=8, choices=PlacedBy, default=PlacedBy.TRADER, db_default=PlacedBy.TRADER
+    )
     match_key = models.CharField(max_length=80, help_text="A repeated match finds its own fill.")
     evidence = models.JSONField(default=dict)
     created_at = models.DateTimeField()
@@ -260,3 +276,55 @@ class Settlement(BuildingModel):
 
     def __str__(self) -> str:
         return f"settlement of {self.position_id} v{self.version}"
+
+
+class Trade(BuildingModel):
+    """A row of a firm account's trades feed: a fill or a settlement, numbered without gaps.
+
+    Written by triggers in the transaction that books it, under the account's row lock, so that no
+    lower `seq` ever becomes visible after a higher one. Append-only. Contract: partner-api 6.
+    """
+
+    class Kind(models.TextChoices):
+        FILL = "fill", "Fill"
+        SETTLEMENT = "settlement", "Settlement"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="trades", db_index=False
+    )
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=12, choices=Kind)
+    attempt = models.PositiveIntegerField()
+    order_id = models.BigIntegerField(null=True)
+    fill = models.ForeignKey(
+        Fill, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    settlement = models.ForeignKey(
+        Settlement, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
+    outcome = models.ForeignKey(Outcome, on_delete=models.PROTECT, related_name="+", db_index=False)
+    side = models.CharField(max_length=4, choices=Side)
+    price = models.DecimalField(**EXACT_PRICE)
+    quantity = models.DecimalField(**SHARES)
+    notional = models.DecimalField(**MONEY)
+    fee = models.DecimalField(**MONEY)
+    liquidity = models.CharField(max_length=8, blank=True, default="")
+    realized_pnl = models.DecimalField(help_text="Net of the fee.", **MONEY)
+    cash_delta = models.DecimalField(**MONEY)
+    balance_after = models.DecimalField(help_text="All cash, held cash included.", **MONEY)
+    placed_by = models.CharField(max_length=8, choices=PlacedBy)
+    local_date = models.DateField(help_text="In the account's time zone.")
+    filled_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["wallet", "seq"], name="trade_seq_once_per_account")
+        ]
+        indexes = [
+            models.Index(fields=["wallet", "filled_at", "seq"], name="trade_of_account_by_time")
+        ]
+
+    def __str__(self) -> str:
+        return f"trade {self.seq} of {self.wallet_id}"

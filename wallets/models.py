@@ -8,6 +8,7 @@ Nothing in the ledger is ever changed or deleted (triggers); a correction is ano
 Contract: accounts-api 6 and 13, architecture laws 1 and 3. Money: dollars, whole cents.
 """
 
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -99,12 +100,18 @@ class LedgerTransaction(BuildingModel):
         TOPUP_REFUND = "TOPUP_REFUND", "Top-up refund"
         RESERVE = "RESERVE", "Reserve"
         RELEASE = "RELEASE", "Release"
+        ADJUSTMENT = "ADJUSTMENT", "Adjustment"
+        PROP_FEE = "PROP_FEE", "Challenge fee"
+        PROP_FEE_REFUND = "PROP_FEE_REFUND", "Challenge fee refund"
+        PROP_PROFIT_WITHDRAWAL = "PROP_PROFIT_WITHDRAWAL", "Profit withdrawal"
+        PROP_PROFIT_PAYOUT = "PROP_PROFIT_PAYOUT", "Profit payout"
+        PROP_FIRM_SHARE = "PROP_FIRM_SHARE", "Firm's share"
 
     id = models.BigAutoField(primary_key=True)
     wallet = models.ForeignKey(
         Wallet, on_delete=models.PROTECT, related_name="transactions", db_index=False
     )
-    type = models.CharField(max_length=16, choices=Type)
+    type = models.CharField(max_length=24, choices=Type)
     reference = models.CharField(max_length=120)
     memo = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
@@ -129,6 +136,8 @@ class LedgerEntry(BuildingModel):
         TRADING = "TRADING", "Trading"
         FEES = "FEES", "Fees"
         SETTLEMENT = "SETTLEMENT", "Settlement"
+        FIRM = "FIRM", "Firm"
+        PAYOUTS = "PAYOUTS", "Payouts in passing"
 
     id = models.BigAutoField(primary_key=True)
     transaction = models.ForeignKey(
@@ -227,3 +236,97 @@ class EquityPoint(BuildingModel):
 
     def __str__(self) -> str:
         return f"{self.wallet_id} {self.hour_at}"
+
+
+class TestClock(BuildingModel):
+    """A sandbox firm's own time; accounts bound to it live on it (partner-api B5)."""
+
+    # Not a test of pytest's, whatever its name says.
+    __test__ = False
+
+    class Status(models.TextChoices):
+        READY = "ready", "Ready"
+        ADVANCING = "advancing", "Advancing"
+        DELETED = "deleted", "Deleted"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    frozen_time = models.DateTimeField()
+    target_time = models.DateTimeField(null=True)
+    status = models.CharField(max_length=12, choices=Status, default=Status.READY)
+    prices = models.JSONField(default=dict, help_text="Token id to price per share, as text.")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FirmAccount(BuildingModel):
+    """What a firm's account is beyond its wallet: names, rules and the measures of this attempt.
+
+    Figures that only fills and settlements change (`last_seq` to `last_trade_at`) are kept by
+    triggers in their transactions (trading/sql/trade_feed.sql); `peak_equity`, drawdowns and the
+    day by the measuring service. Money in dollars. Contract: partner-api 4 to 9.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        CLOSED = "closed", "Closed"
+        ARCHIVED = "archived", "Archived"
+
+    wallet = models.OneToOneField(
+        Wallet, primary_key=True, on_delete=models.PROTECT, related_name="firm_account"
+    )
+    external_id = models.CharField(max_length=255, unique=True)
+    stage = models.CharField(max_length=32)
+    status = models.CharField(max_length=12, choices=Status, default=Status.ACTIVE)
+    starting_balance = models.DecimalField(**MONEY)
+    net_transfers = models.DecimalField(default=0, **MONEY)
+    rules = models.JSONField(default=dict)
+    metadata = models.JSONField(default=dict)
+    is_managed = models.BooleanField(default=False, help_text="Run by a prop program.")
+    positions_max = models.PositiveIntegerField(default=0, help_text="0: no limit.")
+    read_only_reason = models.CharField(max_length=200, blank=True, default="")
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="Of its trading days.")
+    attempt = models.PositiveIntegerField(default=1)
+    test_clock = models.ForeignKey(
+        TestClock, null=True, on_delete=models.PROTECT, related_name="accounts"
+    )
+    last_seq = models.BigIntegerField(default=0)
+    realized_pnl = models.DecimalField(default=0, help_text="Net of fees.", **MONEY)
+    fees_paid = models.DecimalField(default=0, **MONEY)
+    trades_count = models.PositiveIntegerField(default=0)
+    trading_days = models.PositiveIntegerField(default=0)
+    last_trading_date = models.DateField(null=True)
+    last_trade_at = models.DateTimeField(null=True)
+    peak_equity = models.DecimalField(**MONEY)
+    max_drawdown = models.DecimalField(default=0, **MONEY)
+    max_drawdown_pct = models.DecimalField(max_digits=12, decimal_places=4, default=0)
+    day = models.DateField(null=True)
+    day_start_equity = models.DecimalField(null=True, **MONEY)
+    measured_at = models.DateTimeField(null=True)
+    close_reason = models.CharField(max_length=255, blank=True, default="")
+    closing_envelope = models.JSONField(null=True, help_text="The figures frozen at closing.")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    reset_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(starting_balance__gte=0),
+                name="firm_account_starts_with_no_debt",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status="active") | models.Q(closed_at__isnull=False),
+                name="firm_account_closed_has_its_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["updated_at"], name="firm_account_changed_since"),
+            models.Index(fields=["stage", "wallet"], name="firm_account_by_stage"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id

@@ -5,9 +5,29 @@ from tenants.models.directory import AccountDirectoryEntry, WalletKind
 from tenants.models.firms import Domain, Firm, FirmKind, StaffMembership, StaffRole
 from tenants.models.idempotency import IdempotencyRecord
 from tenants.models.keys import ApiKey
+from tenants.models.partners import (
+    ACCOUNTS_READ,
+    ACCOUNTS_WRITE,
+    DEFAULT_PERMISSIONS,
+    ORDERS_WRITE,
+    TENANT_PERMISSIONS,
+    USERS_WRITE,
+    WEBHOOKS_WRITE,
+    LoginLink,
+    Participant,
+    RedirectOrigin,
+    TenantKey,
+)
 from tenants.models.users import Plan, User
 
 __all__ = [
+    "ACCOUNTS_READ",
+    "ACCOUNTS_WRITE",
+    "DEFAULT_PERMISSIONS",
+    "ORDERS_WRITE",
+    "TENANT_PERMISSIONS",
+    "USERS_WRITE",
+    "WEBHOOKS_WRITE",
     "AccountDirectoryEntry",
     "ApiKey",
     "Domain",
@@ -15,9 +35,13 @@ __all__ = [
     "FirmKind",
     "IdempotencyRecord",
     "IdentityAuditEntry",
+    "LoginLink",
+    "Participant",
     "Plan",
+    "RedirectOrigin",
     "StaffMembership",
     "StaffRole",
+    "TenantKey",
     "User",
     "WalletKind",
 ]

@@ -30,7 +30,22 @@ class Firm(TenantMixin):
     kind = models.CharField(max_length=16, choices=FirmKind, default=FirmKind.PROP_FIRM)
     time_zone = models.CharField(max_length=64, default="UTC")
     accent_colour = models.CharField(max_length=7, blank=True, default="")
+    logo = models.BinaryField(null=True, blank=True, help_text="PNG, JPEG or WebP, at most 64 KB.")
+    logo_media_type = models.CharField(max_length=16, blank=True, default="")
+    contact_email = models.EmailField(max_length=254, blank=True, default="")
     is_active = models.BooleanField(default=True)
+    is_partner_enabled = models.BooleanField(
+        default=True, help_text="Off: the partner API answers 404 to the firm's keys."
+    )
+    is_sandbox = models.BooleanField(
+        default=False, help_text="Test keys, test clocks and readable mails."
+    )
+    has_server_orders = models.BooleanField(
+        default=False, help_text="The firm's servers may place orders for its traders."
+    )
+    has_rule_engine = models.BooleanField(
+        default=False, help_text="Accounts whose rules name the engine are evaluated."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

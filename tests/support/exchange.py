@@ -182,3 +182,36 @@ def make_trader(
     with enter_building(schema):
         wallet = open_wallet(user=person, kind=kind, baseline=Decimal(cash), now=NOW)
     return Trader(person, wallet, schema)
+
+
+def make_firm_trader(
+    *,
+    cash: str = "10000.00",
+    schema: str = "alpha",
+    user: User | None = None,
+    external_id: str | None = None,
+    stage: str = "challenge",
+    **fields: Any,
+) -> Trader:
+    """A firm's trader (registered with it) with one firm account of `cash` dollars."""
+    from tenants.models import Firm, Participant
+    from wallets.services import open_firm_account
+
+    person = user or make_user()
+    number = next(_numbers)
+    firm = Firm.objects.get(schema_name=schema)
+    Participant.objects.get_or_create(
+        firm=firm,
+        user=person,
+        defaults={"external_id": f"trader-{number}", "email": person.email, "created_at": NOW},
+    )
+    with enter_building(schema):
+        account = open_firm_account(
+            user=person,
+            external_id=external_id or f"account-{number}",
+            stage=stage,
+            starting_balance=Decimal(cash),
+            now=NOW,
+            **fields,
+        )
+    return Trader(person, account.wallet, schema)

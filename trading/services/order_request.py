@@ -28,11 +28,15 @@ PRICE_PLACES_MAX = 6
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who places: the user, whether by API key, and the orders a UTC day the plan allows."""
+    """Who places: the user, whether by API key, and the orders a UTC day the plan allows.
+
+    `placed_by` is "trader", or who acts on the trader's behalf (partner-api B2).
+    """
 
     user_id: int
     is_key: bool = False
     daily_order_limit: int | None = None
+    placed_by: str = "trader"
 
 
 @dataclass(frozen=True, slots=True)

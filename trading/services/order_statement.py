@@ -65,6 +65,7 @@ def _envelope(command: PlaceOrder, caller: Caller, *, key: str, now: datetime) -
     return {
         "user_id": caller.user_id,
         "is_key": caller.is_key,
+        "placed_by": caller.placed_by,
         "wallet_id": command.wallet_id,
         "key": key,
         "client_order_id": command.client_order_id,

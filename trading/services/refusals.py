@@ -179,6 +179,14 @@ class AccountClosed(OrderRefused):
     message = "This account is closed."
 
 
+class PositionLimitReached(OrderRefused):
+    """The account's group allows no further open position (prop-backoffice 2, maxpositions)."""
+
+    code = "POSITION_LIMIT_REACHED"
+    status = 409
+    message = "This account holds as many open positions as it may. Close one first."
+
+
 class DuplicateClientOrderId(OrderRefused):
     """A new key with a client_order_id that an order already has."""
 
@@ -272,6 +280,7 @@ _BY_CODE: dict[str, Callable[[], PolysimError]] = {
     "WALLET_FROZEN": WalletFrozen,
     "ACCOUNT_READ_ONLY": AccountReadOnly,
     "ACCOUNT_CLOSED": AccountClosed,
+    "POSITION_LIMIT_REACHED": PositionLimitReached,
     "DUPLICATE_CLIENT_ORDER_ID": DuplicateClientOrderId,
     "IDEMPOTENCY_KEY_REUSE": IdempotencyKeyReuse,
     "IDEMPOTENCY_CONFLICT_PENDING": IdempotencyConflictPending,

@@ -4,7 +4,7 @@
 -- rest still needs (limit x remaining, up to cents) goes back to free cash. Where rounding makes
 -- part and rest one cent dearer than the hold, free cash pays it, or the part is a cent cheaper.
 -- Answers the notional taken.
-CREATE FUNCTION capture_hold(
+CREATE OR REPLACE FUNCTION capture_hold(
   v_order trading_order, p_fill_id bigint, p_notional numeric, p_rest numeric, p_at timestamptz
 ) RETURNS numeric LANGUAGE plpgsql AS $$
 DECLARE
@@ -31,7 +31,7 @@ BEGIN
 END $$;
 
 -- Why this order cannot be filled now, or NULL. `already` is a repeat of a fill that exists.
-CREATE FUNCTION refuse_resting_fill(
+CREATE OR REPLACE FUNCTION refuse_resting_fill(
   request jsonb, v_order trading_order, v_wallet wallets_wallet
 ) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT CASE
@@ -48,7 +48,7 @@ CREATE FUNCTION refuse_resting_fill(
 $$;
 
 -- Writes the fill's money, position and row; answers the row.
-CREATE FUNCTION write_resting_fill(request jsonb, v_order trading_order, p_rest numeric)
+CREATE OR REPLACE FUNCTION write_resting_fill(request jsonb, v_order trading_order, p_rest numeric)
 RETURNS trading_fill LANGUAGE plpgsql AS $$
 DECLARE
   v_at timestamptz := (request->>'now')::timestamptz;
@@ -75,11 +75,11 @@ BEGIN
   SELECT * INTO v_applied FROM apply_fill(v_order.wallet_id, v_order.market_id,
     v_order.outcome_id, v_order.side, v_quantity, v_exact, v_at, true);
   INSERT INTO trading_fill (id, order_id, wallet_id, market_id, outcome_id, side, price, quantity,
-      notional, fee, liquidity, realized_pnl, match_key, evidence, created_at)
+      notional, fee, liquidity, realized_pnl, placed_by, match_key, evidence, created_at)
     VALUES (v_fill.id, v_order.id, v_order.wallet_id, v_order.market_id, v_order.outcome_id,
       v_order.side, (request->>'price')::numeric, v_quantity, v_notional, v_fee,
-      request->>'liquidity', v_applied.v_realized, request->>'match_key', request->'evidence',
-      v_at)
+      request->>'liquidity', v_applied.v_realized, v_order.placed_by, request->>'match_key',
+      request->'evidence', v_at)
     RETURNING * INTO v_fill;
   RETURN v_fill;
 END $$;
@@ -87,7 +87,7 @@ END $$;
 -- {"order_id", "match_key", "quantity", "price" (12 places), "exact_notional", "fee",
 -- "liquidity", "evidence", "now", "wait_ms"}. Fills part or all of one resting order, once per
 -- match key. Answers {"fill": {...}} or {"refused": reason} with nothing changed.
-CREATE FUNCTION fill_resting_order(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION fill_resting_order(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_order_id bigint := (request->>'order_id')::bigint;
   v_order trading_order;

@@ -3,7 +3,7 @@
 -- contract's order: idempotency, user lock, wallet, Python's own refusal, shares and cash, matching.
 
 -- The answer of an earlier request with this key, or why the key cannot be used; NULL = it is new.
-CREATE FUNCTION find_earlier_order(
+CREATE OR REPLACE FUNCTION find_earlier_order(
   p_user_id bigint, p_key text, p_client_order_id text, p_request_hash text
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -27,7 +27,7 @@ BEGIN
 END $$;
 
 -- Why this wallet may not be traded by this credential, or NULL.
-CREATE FUNCTION refuse_wallet(v_wallet wallets_wallet, p_is_key boolean) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION refuse_wallet(v_wallet wallets_wallet, p_is_key boolean) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN v_wallet.id IS NULL OR v_wallet.status = 'DELETED' THEN 'WALLET_NOT_FOUND'
     WHEN p_is_key AND v_wallet.kind NOT IN ('API', 'SANDBOX') THEN 'WALLET_READ_ONLY'
@@ -39,7 +39,7 @@ $$;
 
 -- Takes the key's lock, looks for an earlier order, takes the user's lock and looks again (the
 -- earlier one may have committed meanwhile). NULL = go on, in sole possession of the user's money.
-CREATE FUNCTION begin_order(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION begin_order(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_user_id bigint := (request->>'user_id')::bigint;
   v_key text := request->>'key';
@@ -70,7 +70,7 @@ END $$;
 
 -- Why the wallet's shares or cash do not carry this order, or NULL. The row locks are taken here:
 -- wallet first (by the caller), then the position.
-CREATE FUNCTION refuse_funds(request jsonb, v_wallet wallets_wallet) RETURNS text
+CREATE OR REPLACE FUNCTION refuse_funds(request jsonb, v_wallet wallets_wallet) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
   v_free numeric;
@@ -86,8 +86,31 @@ BEGIN
     THEN 'INSUFFICIENT_POSITION' END;
 END $$;
 
+-- A firm account may be limited to some open positions at once: the buy that would open one more
+-- is refused; resting buys of other outcomes count as positions to be (prop-backoffice 2).
+CREATE OR REPLACE FUNCTION refuse_new_position(request jsonb, p_wallet_id bigint) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_max integer;
+  v_outcome_id bigint := (request->>'outcome_id')::bigint;
+BEGIN
+  IF request->>'side' <> 'BUY' THEN
+    RETURN NULL;
+  END IF;
+  SELECT positions_max INTO v_max FROM wallets_firmaccount WHERE wallet_id = p_wallet_id;
+  IF COALESCE(v_max, 0) = 0 THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT CASE WHEN count(*) >= v_max THEN 'POSITION_LIMIT_REACHED' END FROM (
+    SELECT outcome_id FROM trading_position WHERE wallet_id = p_wallet_id AND status = 'OPEN'
+    UNION
+    SELECT outcome_id FROM trading_order WHERE wallet_id = p_wallet_id AND status = 'PENDING'
+      AND side = 'BUY') AS held
+    HAVING NOT bool_or(held.outcome_id = v_outcome_id));
+END $$;
+
 -- The whole chain of refusals after the locks; NULL = the order is accepted.
-CREATE FUNCTION refuse_order(request jsonb, v_wallet wallets_wallet) RETURNS text
+CREATE OR REPLACE FUNCTION refuse_order(request jsonb, v_wallet wallets_wallet) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
   v_refused text;
@@ -108,7 +131,8 @@ BEGIN
   ELSIF NOT is_market_open((request->>'market_id')::bigint) THEN
     RETURN 'MARKET_CLOSED';
   END IF;
-  v_refused := refuse_funds(request, v_wallet);
+  v_refused := COALESCE(refuse_new_position(request, v_wallet.id),
+    refuse_funds(request, v_wallet));
   IF v_refused IS NULL AND request->>'not_matched' IS NOT NULL THEN
     v_refused := 'BY_MATCHING';
   END IF;
@@ -116,7 +140,7 @@ BEGIN
 END $$;
 
 -- Writes the fill with its ledger and position; answers {position, trade_ids} for the answer.
-CREATE FUNCTION write_placed_fill(
+CREATE OR REPLACE FUNCTION write_placed_fill(
   request jsonb, p_wallet_id bigint, p_order_id bigint, p_fill_id bigint, p_at timestamptz
 ) RETURNS trading_position LANGUAGE plpgsql AS $$
 DECLARE
@@ -133,16 +157,17 @@ BEGIN
     p_wallet_id, (request->>'market_id')::bigint, (request->>'outcome_id')::bigint, v_side,
     (v_fill->>'quantity')::numeric, (v_fill->>'exact_notional')::numeric, p_at, false);
   INSERT INTO trading_fill (id, order_id, wallet_id, market_id, outcome_id, side, price, quantity,
-      notional, fee, liquidity, realized_pnl, match_key, evidence, created_at)
+      notional, fee, liquidity, realized_pnl, placed_by, match_key, evidence, created_at)
     VALUES (p_fill_id, p_order_id, p_wallet_id, (request->>'market_id')::bigint,
       (request->>'outcome_id')::bigint, v_side, (v_fill->>'price')::numeric,
-      (v_fill->>'quantity')::numeric, v_notional, v_fee, 'taker', v_applied.v_realized, 'placed',
+      (v_fill->>'quantity')::numeric, v_notional, v_fee, 'taker', v_applied.v_realized,
+      COALESCE(request->>'placed_by', 'trader'), 'placed',
       v_fill->'evidence', p_at);
   RETURN v_applied.v_position;
 END $$;
 
 -- Puts the part that rests behind a hold: cash for a buy, shares for a sell.
-CREATE FUNCTION write_hold(request jsonb, p_wallet_id bigint, p_order_id bigint, p_at timestamptz)
+CREATE OR REPLACE FUNCTION write_hold(request jsonb, p_wallet_id bigint, p_order_id bigint, p_at timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_hold numeric := (request->>'hold')::numeric;
@@ -161,7 +186,7 @@ BEGIN
 END $$;
 
 -- The order's row with its finished answer.
-CREATE FUNCTION write_order(
+CREATE OR REPLACE FUNCTION write_order(
   request jsonb, p_order_id bigint, p_wallet_id bigint, p_answer jsonb, p_at timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -170,7 +195,7 @@ DECLARE
 BEGIN
   INSERT INTO trading_order (id, wallet_id, user_id, market_id, outcome_id, side, type,
       time_in_force, price, quantity, amount, filled_quantity, filled_notional, fee,
-      average_price, is_post_only, expires_at, status, cancelled_reason, client_order_id,
+      average_price, is_post_only, expires_at, status, cancelled_reason, placed_by, client_order_id,
       idempotency_key, request_hash, answer, created_at, filled_at, cancelled_at)
     VALUES (p_order_id, p_wallet_id, (request->>'user_id')::bigint,
       (request->>'market_id')::bigint, (request->>'outcome_id')::bigint, request->>'side',
@@ -179,7 +204,8 @@ BEGIN
       COALESCE((v_fill->>'quantity')::numeric, 0), COALESCE((v_fill->>'notional')::numeric, 0),
       COALESCE((v_fill->>'fee')::numeric, 0), (v_fill->>'price')::numeric,
       (request->>'is_post_only')::boolean, (request->>'expires_at')::timestamptz, v_status,
-      request->>'cancelled_reason', request->>'client_order_id', request->>'key',
+      request->>'cancelled_reason', COALESCE(request->>'placed_by', 'trader'),
+      request->>'client_order_id', request->>'key',
       request->>'request_hash', p_answer, p_at,
       CASE WHEN v_status = 'FILLED' THEN p_at END,
       CASE WHEN v_status = 'CANCELLED' THEN p_at END);
@@ -187,7 +213,7 @@ END $$;
 
 -- The request is built by trading/services/order_statement.py. Answers one of
 -- {"answer": {...}}, {"refused": code} or {"rematch": true} (waited long: read the book again).
-CREATE FUNCTION place_order(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION place_order(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_at timestamptz := (request->>'now')::timestamptz;
   v_answer jsonb := begin_order(request);

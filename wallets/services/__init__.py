@@ -2,6 +2,14 @@
 entries; resets, which also close orders and positions, are doors' calls to `trading.services`.
 """
 
+from wallets.services.accounts import (
+    NotEnoughFunds,
+    fund_firm_account,
+    open_firm_account,
+    post_firm_share,
+    set_trading_enabled,
+    transfer_money,
+)
 from wallets.services.equity import record_equity_points, write_reset_point
 from wallets.services.locking import TradeInProgress, lock_user
 from wallets.services.opening import (
@@ -25,6 +33,7 @@ from wallets.services.resetting import (
 
 __all__ = [
     "MAIN_BASELINE",
+    "NotEnoughFunds",
     "ResetCooldown",
     "TradeInProgress",
     "WalletAlreadyArchived",
@@ -33,13 +42,18 @@ __all__ = [
     "WalletNotFound",
     "WalletNotResettable",
     "create_sandbox_wallet",
+    "fund_firm_account",
     "lock_user",
     "open_api_wallet",
+    "open_firm_account",
     "open_main_wallet",
     "open_wallet",
     "post",
+    "post_firm_share",
     "record_equity_points",
     "register_retail_user",
     "rename_wallet",
+    "set_trading_enabled",
+    "transfer_money",
     "write_reset_point",
 ]

@@ -1,0 +1,1 @@
+"""Reading programs, purchases, challenges, payouts."""

@@ -1,0 +1,1 @@
+"""Writing challenges: programs, purchases, verdicts, jobs, payouts."""

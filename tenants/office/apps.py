@@ -1,0 +1,11 @@
+"""A firm's office: what it keeps about its own doings, in its building."""
+
+from django.apps import AppConfig
+
+
+class OfficeConfig(AppConfig):
+    """Django application `office`: audit log and webhooks of every building."""
+
+    name = "tenants.office"
+    label = "office"
+    default_auto_field = "django.db.models.BigAutoField"
