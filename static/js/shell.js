@@ -25,6 +25,7 @@
     filter.addEventListener("input", () => {
       const wanted = filter.value.trim().toLowerCase();
       rows.forEach((row) => { row.hidden = !row.dataset.name.includes(wanted); });
+      switcher.querySelectorAll(".switch-ended").forEach((fold) => { if (wanted) fold.open = true; });
     });
     filter.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;

@@ -24,6 +24,29 @@ MODE_WORDS = {
 }
 
 
+@dataclass(frozen=True)
+class FirmAccounts:
+    """One firm's accounts of the person."""
+
+    name: str
+    all: tuple[Account, ...]
+
+    @property
+    def open(self) -> list[Account]:
+        """Those that take orders."""
+        return [account for account in self.all if not account.is_ended]
+
+    @property
+    def ended(self) -> list[Account]:
+        """Read-only ones, folded in the switcher."""
+        return [account for account in self.all if account.is_ended and not account.is_closed]
+
+    @property
+    def closed(self) -> list[Account]:
+        """Closed by the firm."""
+        return [account for account in self.all if account.is_closed]
+
+
 @dataclass
 class Shell:
     """Lazily read, so that a page that shows none of it pays for none of it."""
@@ -84,13 +107,13 @@ class Shell:
         return [account for account in self.accounts if not account.firm_name]
 
     @cached_property
-    def firms(self) -> dict[str, list[Account]]:
-        """Firm accounts by the firm's name."""
+    def firms(self) -> list[FirmAccounts]:
+        """Firm accounts, each firm's together; those it closed stand on the accounts' page only."""
         groups: dict[str, list[Account]] = {}
         for account in self.accounts:
             if account.firm_name:
                 groups.setdefault(account.firm_name, []).append(account)
-        return groups
+        return [FirmAccounts(name, tuple(accounts)) for name, accounts in groups.items()]
 
     @cached_property
     def feed(self) -> FeedState | None:

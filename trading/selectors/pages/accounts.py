@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from polysim.kernel.errors import ServiceUnavailable
 from polysim.kernel.money import cents
@@ -22,7 +22,7 @@ from tenants.selectors import list_accounts as list_directory
 from trading.formats import unscaled
 from trading.markets import books
 from trading.models import Position
-from wallets.models import EquityPoint, Wallet
+from wallets.models import EquityPoint, FirmAccount, Wallet
 
 KIND_ORDER = (
     WalletKind.MAIN,
@@ -39,6 +39,9 @@ BADGES = {
     WalletKind.API: ("locked", "API"),
     WalletKind.PROP_FIRM: ("challenge", ""),
 }
+FUNDED_STAGE = "funded"
+# Firm accounts in the switcher: by stage, those that ended last.
+STAGE_ORDER = ("demo", "challenge", FUNDED_STAGE)
 ZERO = Decimal(0)
 
 
@@ -122,8 +125,34 @@ class Account:
         return self.profit / self.wallet.baseline if self.wallet.baseline else None
 
     @property
+    def firm_account(self) -> FirmAccount | None:
+        """What a firm's account is beyond its wallet; None for the person's own wallets."""
+        if self.wallet.kind != WalletKind.PROP_FIRM:
+            return None
+        return getattr(self.wallet, "firm_account", None)
+
+    @property
+    def stage(self) -> str:
+        """The firm's label of the account: demo, challenge, funded ...; "" for own wallets."""
+        return self.firm_account.stage if self.firm_account else ""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its firm closed it: it left the switcher, its history stays readable."""
+        return bool(self.firm_name) and self.wallet.status == Wallet.Status.ARCHIVED
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether a firm account takes no orders any more."""
+        return bool(self.firm_name) and bool(self.closed_reason)
+
+    @property
     def badge(self) -> str:
         """The badge's style."""
+        if self.is_ended:
+            return "locked"
+        if self.stage == FUNDED_STAGE:
+            return "funded"
         return BADGES[WalletKind(self.wallet.kind)][0]
 
     @property
@@ -144,12 +173,14 @@ class Account:
             return "This wallet trades by API key only. Switch to another account to trade here."
         if wallet.status == Wallet.Status.FROZEN:
             return "This account is frozen. Its history stays readable."
+        if wallet.trading_state == Wallet.TradingState.CLOSED:
+            return "The firm closed this account. Its history stays readable."
         if wallet.status != Wallet.Status.ACTIVE:
             return "This account is archived. Its history stays readable."
         if wallet.trading_state == Wallet.TradingState.READ_ONLY:
-            return "Trading is switched off on this account. Open positions stay readable."
-        if wallet.trading_state == Wallet.TradingState.CLOSED:
-            return "This account is closed. Its history stays readable."
+            told = self.firm_account.read_only_reason if self.firm_account else ""
+            why = told or "Trading is switched off on this account"
+            return f"{why.rstrip('.')}. Open positions stay readable."
         return ""
 
     @property
@@ -157,7 +188,8 @@ class Account:
         """The line below the name in the switcher."""
         if self.wallet.kind == WalletKind.API:
             return "View only, trades by key"
-        return "View only" if self.closed_reason else "Open for trading"
+        state = "View only" if self.closed_reason else "Open for trading"
+        return f"{self.stage.title()}, {state.lower()}" if self.stage else state
 
 
 @dataclass(frozen=True)
@@ -191,8 +223,11 @@ def read_own_accounts(user: User, *, chosen_id: int | None) -> OwnAccounts:
 def _shown_wallets(user: User) -> QuerySet[Wallet]:
     points = EquityPoint.objects.filter(wallet_id=OuterRef("pk")).order_by("-hour_at")
     worth = points.annotate(worth=F("cash") + F("position_value")).values("worth")[:1]
+    is_shown = Q(status__in=SHOWN_STATUSES) | Q(kind=WalletKind.PROP_FIRM)
     return (
-        Wallet.objects.filter(user=user, status__in=SHOWN_STATUSES)
+        Wallet.objects.filter(is_shown, user=user)
+        .exclude(status=Wallet.Status.DELETED)
+        .select_related("firm_account")
         .annotate(recorded_equity=Subquery(worth))
         .order_by("id")
     )
@@ -210,18 +245,26 @@ def _list_firm_accounts(user: User) -> list[Account]:
     buildings = {
         entry.firm.schema_name: entry.firm.name
         for entry in list_directory(user=user)
-        if entry.firm.schema_name != home
+        if entry.firm.schema_name != home and entry.firm.is_active
     }
     found: list[Account] = []
     for schema, firm_name in sorted(buildings.items(), key=lambda pair: pair[1]):
         with enter_building(schema):
-            found += _to_accounts(list(_shown_wallets(user).reverse()), schema, firm_name)
+            accounts = _to_accounts(list(_shown_wallets(user).reverse()), schema, firm_name)
+            found += sorted(accounts, key=_place_in_switcher)
     return found
+
+
+def _place_in_switcher(account: Account) -> tuple[bool, int]:
+    """Open accounts first, by stage; newest first within a stage (the sort is stable)."""
+    stage = account.stage
+    position = STAGE_ORDER.index(stage) if stage in STAGE_ORDER else len(STAGE_ORDER)
+    return account.is_ended, position
 
 
 def _to_accounts(wallets: Sequence[Wallet], schema: str, firm_name: str) -> list[Account]:
     wallets = sorted(wallets, key=lambda wallet: KIND_ORDER.index(WalletKind(wallet.kind)))
-    names = [wallet.label or wallet.get_kind_display() for wallet in wallets]
+    names = [_name_of(wallet) for wallet in wallets]
     counted = Counter(names)
     return [
         Account(
@@ -233,6 +276,14 @@ def _to_accounts(wallets: Sequence[Wallet], schema: str, firm_name: str) -> list
         )
         for wallet, name in zip(wallets, names, strict=True)
     ]
+
+
+def _name_of(wallet: Wallet) -> str:
+    """The label; a firm account without one is named by its stage and the firm's id of it."""
+    account: FirmAccount | None = getattr(wallet, "firm_account", None)
+    if wallet.label or account is None:
+        return wallet.label or str(wallet.get_kind_display())
+    return f"{account.stage.title()} {account.external_id}"
 
 
 def _open_positions(wallet_id: int) -> list[Position]:
