@@ -2,6 +2,7 @@
 
 To the user's sockets (trading-api 10.2): frames `fill`, `order`, `settlement`, `wallet`.
 To the matcher: `{"schema", "order_id", "op": "open" | "closed"}` on the orders channel.
+To the evaluator: ids of changed firm accounts in a set.
 A publisher that cannot reach Valkey says so in the log and goes on: the change is committed, and
 an answer must never turn into an error after that (architecture law 2).
 """
@@ -17,6 +18,7 @@ import redis
 from polysim.kernel.redis import get_redis
 from trading.hub import publish_to_user
 from trading.markets.books.keys import orders_channel
+from wallets.news import tell_of_change
 
 logger = logging.getLogger(__name__)
 
@@ -38,3 +40,8 @@ def tell_matcher(*, schema: str, order_id: int, is_open: bool) -> None:
         get_redis().publish(orders_channel(), text)
     except redis.RedisError as error:
         logger.warning("The matcher was not told of order %s: %s", order_id, error)
+
+
+def tell_evaluator(*, schema: str, wallet_id: int) -> None:
+    """Tell the evaluator that an account's cash or holdings changed; it also finds out by itself."""
+    tell_of_change(schema=schema, wallet_id=wallet_id)

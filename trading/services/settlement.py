@@ -14,8 +14,9 @@ from django.db import DataError, IntegrityError, InternalError
 
 from polysim.kernel.clock import iso_text
 from polysim.kernel.money import money_text, shares_text, to_scaled
+from polysim.kernel.tenancy import require_building
 from trading.engine.valuation import settlement_result
-from trading.events import tell_user
+from trading.events import tell_evaluator, tell_user
 from trading.selectors.unsettled import UnsettledPosition, list_unsettled_positions
 from trading.services.refusals import ServerBusy
 from trading.services.statements import call_once
@@ -88,4 +89,5 @@ def _tell(position: UnsettledPosition, settled: dict[str, Any], *, now: datetime
         "version": position.version,
         "settled_at": iso_text(now),
     }
+    tell_evaluator(schema=require_building(), wallet_id=position.wallet_id)
     tell_user(user_id=position.user_id, frame=frame, now=now)

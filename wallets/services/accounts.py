@@ -16,6 +16,7 @@ from polysim.kernel.tenancy import require_building
 from tenants.models import Firm, User, WalletKind
 from wallets.ledger import DEPOSIT, Posting
 from wallets.models import FirmAccount, TestClock, Wallet
+from wallets.news import tell_of_change
 from wallets.services.locking import lock_user
 from wallets.services.opening import open_wallet
 from wallets.services.posting import post
@@ -123,6 +124,8 @@ def transfer_money(
             [wallet_id, type, reference, memo, now, amount, house],
         )
         wallet.balance, wallet.reserved = cursor.fetchone()
+    schema = require_building()
+    transaction.on_commit(lambda: tell_of_change(schema=schema, wallet_id=wallet_id))
     return wallet
 
 
