@@ -43,5 +43,5 @@ def tell_matcher(*, schema: str, order_id: int, is_open: bool) -> None:
 
 
 def tell_evaluator(*, schema: str, wallet_id: int) -> None:
-    """Tell the evaluator that an account's cash or holdings changed; it also finds out by itself."""
+    """The cash or holdings of an account changed; the evaluator also finds out by itself."""
     tell_of_change(schema=schema, wallet_id=wallet_id)

@@ -1,4 +1,4 @@
-"""News of changed accounts for the evaluator, sent after commit: the wallet's id in a set of Valkey.
+"""News of changed accounts for the evaluator, after commit: wallet ids in a set of Valkey.
 
 Losing one loses nothing: the evaluator also looks for accounts whose row changed (safety net).
 """

@@ -331,7 +331,7 @@ def _tell_of_fill(order: OpenOrder, fill: dict[str, Any], *, now: datetime) -> N
         "order_status": fill["order_status"],
         "filled_quantity": four_places_text(Decimal(fill["filled_quantity"])),
     }
-    tell_evaluator(schema=order.schema, wallet_id=order.wallet_id)
+    tell_evaluator(schema=order.schema, wallet_id=fill["wallet_id"])
     tell_user(user_id=order.user_id, frame=frame, now=now)
 
 
