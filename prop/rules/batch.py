@@ -205,14 +205,16 @@ class PhaseArrays:
 
     def measures(self, row: int, reading: Reading) -> Measures:
         """One row of a reading as what `evaluate` judges."""
-        equity = int(reading.equity[row])
-        if equity >= FAR:
-            equity = int(self.cash[row]) + self.positions.exact_worth(row)
+        cash, equity = int(self.cash[row]), int(reading.equity[row])
+        balance = cash + int(self.held_cost[row])
+        if max(equity, balance) >= FAR:
+            equity = cash + self.positions.exact_worth(row)
+            balance = cash + self.positions.exact_cost(row)
         return Measures(
             at=reading.at,
             start_time=int(self.start_time[row]),
             equity=equity,
-            balance=int(self.cash[row]) + int(self.held_cost[row]),
+            balance=balance,
             day_start_equity=int(self.day_start_equity[row]),
             day_start_balance=int(self.day_start_balance[row]),
             peak_equity=int(self.peak_equity[row]),

@@ -20,6 +20,8 @@ _BASIS_MAX = 2**59
 _WHOLE_MAX = 9 * 10**14
 # So many times the whole still have a percent in 64 bits.
 _TIMES_MAX = 4 * 10**10
+# Up to here thousands of amounts add up within 64 bits.
+_AMOUNT_MAX = 2**50
 _TEN_THOUSAND = 10_000
 _HALF = SCALE // 2
 
@@ -36,7 +38,7 @@ def shares_up(basis: Column, percent: Column) -> Column:
     shares = hundreds * percent - (-(rest * percent) // HUNDRED_PERCENT)
     for row in np.flatnonzero(basis > _BASIS_MAX):
         shares[row] = min(share_up(int(basis[row]), int(percent[row])), FAR)
-    return shares
+    return np.minimum(shares, FAR)
 
 
 def percents_of(part: Column, whole: Column) -> Column:
@@ -59,6 +61,15 @@ def market_values(quantity: Column, mark: Column) -> Column:
     whole = quantity // SCALE
     part = quantity - whole * SCALE
     return whole * mark + (part * mark + _HALF) // SCALE
+
+
+def sums(groups: Column, amounts: Column, size: int) -> Column:
+    """The sum of the amounts (not negative) of each group 0..size-1, at most FAR."""
+    total = np.zeros(size, dtype=np.int64)
+    np.add.at(total, groups, amounts)
+    for group in np.unique(groups[amounts > _AMOUNT_MAX]):
+        total[group] = min(sum(amounts[groups == group].tolist()), FAR)
+    return total
 
 
 def grown(old: npt.NDArray[np.generic], size: int) -> npt.NDArray[np.generic]:

@@ -4,10 +4,11 @@ Money and percents are integers scaled by 10**6, times are Unix seconds. The per
 rounded half up to six places for showing; rules compare exact thresholds (`catalogue`).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 from polysim.kernel.money import from_scaled
 
@@ -53,6 +54,15 @@ class Measures:
             day_start_balance=start,
             peak_equity=start,
         )
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON: the inputs of a verdict that can be replayed."""
+        return asdict(self) | {"day_results": list(self.day_results)}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Measures":
+        """Read `as_data`."""
+        return cls(**{**data, "day_results": tuple(data["day_results"])})
 
     @property
     def results_with_today(self) -> tuple[int, ...]:

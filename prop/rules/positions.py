@@ -11,13 +11,11 @@ import numpy as np
 from polysim.kernel.money import SCALE
 from trading.engine.valuation import market_value
 
-from .columns import Column, Mask, column, grown, market_values
+from .columns import Column, Mask, column, grown, market_values, sums
 from .exact import FAR
 
 # A token without a mark: its holdings are worth what they cost.
 NO_MARK = -1
-# Up to here thousands of positions of one phase add up within 64 bits.
-_WORTH_MAX = 2**50
 _FIRST_CAPACITY = 64
 
 
@@ -103,11 +101,7 @@ class PositionArrays:
         phase, quantity = self.phase[used], self.quantity[used]
         marks = self.mark[self.token[used]]
         values = np.where(marks < 0, self.cost[used], market_values(quantity, marks))
-        total = np.zeros(phases, dtype=np.int64)
-        np.add.at(total, phase, values)
-        for row in np.unique(phase[values > _WORTH_MAX]):
-            total[row] = min(self.exact_worth(int(row)), FAR)
-        return total
+        return sums(phase, values, phases)
 
     def exact_worth(self, phase: int) -> int:
         """Value of the holdings of one phase, however large."""
@@ -138,16 +132,14 @@ class PositionArrays:
         used = slice(0, self.count)
         is_held = self.quantity[used] > 0
         number = np.bincount(self.phase[used][is_held], minlength=phases)
-        cost = np.zeros(phases, dtype=np.int64)
-        np.add.at(cost, self.phase[used], self.cost[used])
-        return number.astype(np.int64), cost
+        return number.astype(np.int64), sums(self.phase[used], self.cost[used], phases)
 
     def exposures(self, phases: int) -> tuple[Column, Column]:
         """The largest cost in one market and in one event, by phase."""
         return self._largest(phases, self._market), self._largest(phases, self._event)
 
     def counts_of(self, phase: int) -> tuple[int, int, int, int]:
-        """Open positions, cost, largest cost in a market, in an event: of one phase."""
+        """`counts` and `exposures` of one phase: positions, cost, in a market, in an event."""
         markets: dict[int, int] = {}
         events: dict[int, int] = {}
         holdings = self.holdings(phase)
@@ -155,9 +147,17 @@ class PositionArrays:
             market, event = int(self._market[token]), int(self._event[token])
             markets[market] = markets.get(market, 0) + cost
             events[event] = events.get(event, 0) + cost
-        total = sum(cost for _, _, cost, _ in holdings)
-        largest = max(markets.values(), default=0), max(events.values(), default=0)
-        return len(holdings), total, *largest
+        amounts = (
+            self.exact_cost(phase),
+            max(markets.values(), default=0),
+            max(events.values(), default=0),
+        )
+        cost, in_market, in_event = (min(amount, FAR) for amount in amounts)
+        return len(holdings), cost, in_market, in_event
+
+    def exact_cost(self, phase: int) -> int:
+        """Cost of the holdings of one phase, however large."""
+        return sum(cost for _, _, cost, _ in self.holdings(phase))
 
     def _largest(self, phases: int, group: Column) -> Column:
         used = slice(0, self.count)
@@ -165,10 +165,8 @@ class PositionArrays:
         keys, places = np.unique(
             self.phase[used] * groups + group[self.token[used]], return_inverse=True
         )
-        sums = np.zeros(len(keys), dtype=np.int64)
-        np.add.at(sums, places, self.cost[used])
         largest = np.zeros(phases, dtype=np.int64)
-        np.maximum.at(largest, keys // groups, sums)
+        np.maximum.at(largest, keys // groups, sums(places, self.cost[used], len(keys)))
         return largest
 
     def _rows_of(self, phase: int) -> dict[int, int]:
