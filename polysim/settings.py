@@ -171,6 +171,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15,
         "options": {"expires": 14},
     },
+    "measure-firm-accounts": {
+        "task": "trading.tasks.measure_firm_accounts",
+        "schedule": 30,
+        "options": {"expires": 29},
+    },
     "sweep-identities": {
         "task": "tenants.tasks.sweep_identities",
         "schedule": 3600,

@@ -118,6 +118,11 @@ class Order(BuildingModel):
                 name="order_open_by_market_matcher",
             ),
             models.Index(
+                fields=["wallet"],
+                condition=models.Q(status="PENDING"),
+                name="order_open_of_wallet",
+            ),
+            models.Index(
                 fields=["expires_at"],
                 condition=models.Q(status="PENDING", expires_at__isnull=False),
                 name="order_open_by_expiry_sweep",

@@ -1,14 +1,16 @@
-"""Celery's door to settlement and equity points: enter each building, call one service."""
+"""Celery's door to settlement, measures and equity points: per building one service."""
 
 import logging
 
 from celery import shared_task
+from django.conf import settings
 
 from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import ServiceUnavailable
 from polysim.kernel.tenancy import enter_building
 from tenants.selectors import list_schemas
 from trading.services.equity import record_building_equity
+from trading.services.measures import measure_accounts
 from trading.services.settlement import settle_resolved_positions
 
 logger = logging.getLogger(__name__)
@@ -33,3 +35,12 @@ def record_equity_points() -> None:
                 record_building_equity(now=utc_now())
         except ServiceUnavailable as error:
             logger.warning("Equity of %s was not recorded: %s", schema, error)
+
+
+@shared_task(name="trading.tasks.measure_firm_accounts", ignore_result=True)
+def measure_firm_accounts() -> None:
+    """Peak equity, drawdowns and days of all firm accounts (partner-api 5); safe to repeat."""
+    for schema in list_schemas():
+        if schema != settings.RETAIL_SCHEMA:
+            with enter_building(schema):
+                measure_accounts(now=utc_now())

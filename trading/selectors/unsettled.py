@@ -8,6 +8,7 @@ from django.db.models import Exists, F, OuterRef, Subquery
 
 from trading.markets.models import MarketResolution
 from trading.models import Position, Settlement
+from wallets.models import Wallet
 
 # One sweep's work is bounded; what is left comes with the next one seconds later.
 UNSETTLED_MAX = 2000
@@ -29,7 +30,10 @@ class UnsettledPosition:
 
 
 def list_unsettled_positions() -> list[UnsettledPosition]:
-    """Open positions in resolved markets and settlements that a correction overtook; 2 queries."""
+    """Open positions in resolved markets and settlements that a correction overtook; 2 queries.
+
+    Closed firm accounts are owed nothing: their positions no longer settle (partner-api 8).
+    """
     newest = MarketResolution.objects.filter(market=OuterRef("market")).order_by("-version")
     fields = (
         "wallet__user_id",
@@ -49,6 +53,7 @@ def list_unsettled_positions() -> list[UnsettledPosition]:
         )
         .annotate(owed_version=owed["owed_version"], owed_payouts=owed["owed_payouts"])
         .filter(owed_version__isnull=False)
+        .exclude(wallet__trading_state=Wallet.TradingState.CLOSED)
         .order_by("id")
         .values("id", "outcome__index", "outcome__label", *fields)[:UNSETTLED_MAX]
     )
@@ -68,6 +73,7 @@ def _list_corrected(owed: dict[str, Subquery], fields: tuple[str, ...]) -> list[
         Settlement.objects.filter(~Exists(later), market_id__in=corrected)
         .annotate(owed_version=owed["owed_version"], owed_payouts=owed["owed_payouts"])
         .filter(owed_version__gt=F("version"))
+        .exclude(wallet__trading_state=Wallet.TradingState.CLOSED)
         .order_by("id")
         .values(
             "position_id",

@@ -108,6 +108,8 @@ def _refuse_size(command: PlaceOrder, terms: MarketTerms) -> str | None:
     asked = command.quantity if command.quantity is not None else command.amount
     if asked is None or not Decimal(0) < asked <= QUANTITY_MAX:
         return "INVALID_QUANTITY"
-    if command.quantity is not None and to_scaled(command.quantity) < terms.minimum_size:
+    if command.quantity is None or command.is_closing:
+        return None
+    if to_scaled(command.quantity) < terms.minimum_size:
         return "INVALID_ORDER_MIN_SIZE"
     return None

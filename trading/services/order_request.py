@@ -45,7 +45,8 @@ class PlaceOrder:
 
     `time_in_force` is what will be stored (market GTC and GTD become FOK, FAK is IOC).
     `expiration` is kept as it came, read only for GTD. `wallet_id` None means the API wallet and
-    is for keys only. `idempotency_key` is the header's, else the client_order_id.
+    is for keys only. `idempotency_key` is the header's, else the client_order_id. `is_closing`
+    is set by services alone: such a sale is exempt from the market's minimum size.
     """
 
     market_id: str
@@ -61,6 +62,7 @@ class PlaceOrder:
     client_order_id: str | None = None
     wallet_id: int | None = None
     idempotency_key: str | None = None
+    is_closing: bool = False
 
     @property
     def key(self) -> str | None:

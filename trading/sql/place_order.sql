@@ -116,6 +116,11 @@ DECLARE
   v_refused text;
 BEGIN
   v_refused := refuse_wallet(v_wallet, (request->>'is_key')::boolean);
+  -- Polysim itself sells what a read-only account still holds (prop-backoffice 6.6).
+  IF v_refused = 'ACCOUNT_READ_ONLY' AND request->>'placed_by' = 'system'
+      AND request->>'side' = 'SELL' THEN
+    v_refused := NULL;
+  END IF;
   IF v_refused IS NULL AND request->>'daily_limit' IS NOT NULL AND (request->>'daily_limit')::bigint
       <= (SELECT count(*) FROM (SELECT FROM trading_order
         WHERE wallet_id IN (SELECT id FROM wallets_wallet

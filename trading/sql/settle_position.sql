@@ -1,7 +1,7 @@
 -- Settling a position at its market's result, and correcting that later (trading-api 9).
 
 -- The first settlement of an open position: its resting orders expire, it is paid and closed.
-CREATE FUNCTION settle_open_position(request jsonb, v_position trading_position)
+CREATE OR REPLACE FUNCTION settle_open_position(request jsonb, v_position trading_position)
 RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_at timestamptz := (request->>'now')::timestamptz;
@@ -31,7 +31,7 @@ END $$;
 -- was. A clawback takes at most the free cash that is left (cash never falls below zero); a later
 -- version counts from what was really paid. A wallet that was reset or archived since the position
 -- closed keeps nothing of the old money, so nothing is posted to it.
-CREATE FUNCTION correct_settlement(
+CREATE OR REPLACE FUNCTION correct_settlement(
   request jsonb, v_position trading_position, v_former trading_settlement, v_wallet wallets_wallet
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -63,7 +63,7 @@ END $$;
 
 -- {"position_id", "version", "payout_per_share", "result", "now", "wait_ms"}. Pays once per
 -- position and version. Answers {"settled": {"paid", "quantity"}} or {"refused": reason}.
-CREATE FUNCTION settle_position(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION settle_position(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_position_id bigint := (request->>'position_id')::bigint;
   v_version integer := (request->>'version')::integer;
@@ -82,6 +82,9 @@ BEGIN
     ORDER BY version DESC LIMIT 1;
   IF v_former.version >= v_version THEN
     RETURN jsonb_build_object('refused', 'already');
+  ELSIF v_wallet.trading_state = 'CLOSED' THEN
+    -- A closed firm account keeps its closing figures: nothing is paid to it (partner-api 8).
+    RETURN jsonb_build_object('refused', 'account_closed');
   ELSIF v_former.id IS NOT NULL THEN
     RETURN jsonb_build_object('settled',
       correct_settlement(request, v_position, v_former, v_wallet));
