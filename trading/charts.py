@@ -79,11 +79,11 @@ class Chart:
     points: tuple[Point, ...] = field(default=(), repr=False)
 
 
-def _percent(part: Decimal) -> str:
+def percent_place(part: Decimal) -> str:
     return f"{part:.1f}%"
 
 
-class _Scale:
+class Scale:
     """Values to heights and moments to widths."""
 
     def __init__(self, low: Decimal, high: Decimal, start: datetime, end: datetime) -> None:
@@ -99,7 +99,7 @@ class _Scale:
         return max(Decimal(0), min(Decimal(1), share)) * WIDTH
 
 
-def _segments(points: Sequence[Point]) -> list[list[Point]]:
+def known_runs(points: Sequence[Point]) -> list[list[Point]]:
     """Runs of known values: a gap starts a new run."""
     runs: list[list[Point]] = []
     is_open = False
@@ -114,7 +114,7 @@ def _segments(points: Sequence[Point]) -> list[list[Point]]:
     return runs
 
 
-def _draw(runs: Iterable[list[Point]], scale: _Scale, *, is_stepped: bool) -> tuple[str, str]:
+def draw_paths(runs: Iterable[list[Point]], scale: Scale, *, is_stepped: bool) -> tuple[str, str]:
     """The line's and the area's path."""
     lines, areas = [], []
     for run in runs:
@@ -139,18 +139,18 @@ def _draw(runs: Iterable[list[Point]], scale: _Scale, *, is_stepped: bool) -> tu
     return "".join(lines), "".join(areas)
 
 
-def _grid_step(low: Decimal, high: Decimal, steps: Sequence[Decimal]) -> Decimal:
+def grid_step(low: Decimal, high: Decimal, steps: Sequence[Decimal]) -> Decimal:
     """The smallest step that needs at most four lines."""
     return next((step for step in steps if (high - low) / step <= 4), steps[-1])
 
 
-def _grid_values(low: Decimal, high: Decimal, step: Decimal) -> list[Decimal]:
+def grid_values(low: Decimal, high: Decimal, step: Decimal) -> list[Decimal]:
     first = (low / step).to_integral_value(rounding="ROUND_CEILING") * step
     count = int((high - first) / step) + 1 if high >= first else 0
     return [first + step * index for index in range(count)]
 
 
-def _time_labels(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[Label, ...]:
+def time_labels(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[Label, ...]:
     """Four moments along the bottom, worded after the span."""
     span = end - start
     labels = []
@@ -166,7 +166,7 @@ def _time_labels(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[Label,
     return tuple(labels)
 
 
-def _table(
+def table_rows(
     points: Sequence[Point], show: Callable[[Decimal], str]
 ) -> tuple[tuple[datetime, str], ...]:
     known = [point for point in points if point.value is not None]
@@ -175,7 +175,7 @@ def _table(
     return tuple((point.at, show(point.value)) for point in picked if point.value is not None)
 
 
-def _away_from_last(labels: Iterable[Label], last: Label) -> tuple[Label, ...]:
+def away_from_last(labels: Iterable[Label], last: Label) -> tuple[Label, ...]:
     """Labels that the tag of the last value would cover are left out."""
     place = Decimal(last.at.rstrip("%"))
     return tuple(label for label in labels if abs(Decimal(label.at.rstrip("%")) - place) > 9)
@@ -194,11 +194,11 @@ def draw_price_chart(
     room = max((max(bounds) - min(bounds)) * Decimal("0.06"), Decimal("0.005"))
     bottom = max(Decimal(0), min(bounds) - room)
     top = min(Decimal(1), max(bounds) + room)
-    scale = _Scale(bottom, top, points[0].at, points[-1].at)
-    line, area = _draw(_segments(points), scale, is_stepped=True)
-    grid = _grid_values(bottom, top, _grid_step(bottom, top, GRID_STEPS))
+    scale = Scale(bottom, top, points[0].at, points[-1].at)
+    line, area = draw_paths(known_runs(points), scale, is_stepped=True)
+    grid = grid_values(bottom, top, grid_step(bottom, top, GRID_STEPS))
     change = round_to((values[-1] - values[0]) * 100, Decimal(1))
-    last = Label(_percent(scale.y(values[-1])), chance_text(values[-1]))
+    last = Label(percent_place(scale.y(values[-1])), chance_text(values[-1]))
     return Chart(
         title=(
             f"Chance of {name}: {chance_text(values[-1])}, "
@@ -208,21 +208,21 @@ def draw_price_chart(
         line=line,
         area=area,
         grid=tuple(f"M0 {scale.y(value):.1f}H{WIDTH}" for value in grid),
-        y_labels=_away_from_last(
-            (Label(_percent(scale.y(value)), _grid_chance(value)) for value in grid), last
+        y_labels=away_from_last(
+            (Label(percent_place(scale.y(value)), _grid_chance(value)) for value in grid), last
         ),
-        x_labels=_time_labels(points[0].at, points[-1].at, zone),
+        x_labels=time_labels(points[0].at, points[-1].at, zone),
         last=last,
         marks=tuple(
             PlacedMark(
-                _percent(scale.x(mark.at) / 10),
-                _percent(scale.y(mark.value)),
+                percent_place(scale.x(mark.at) / 10),
+                percent_place(scale.y(mark.value)),
                 mark.words,
                 mark.is_sale,
             )
             for mark in drawn_marks
         ),
-        rows=_table(points, chance_text),
+        rows=table_rows(points, chance_text),
         lowest=low,
         highest=high,
         points=tuple(points),
@@ -241,11 +241,11 @@ def draw_equity_chart(points: Sequence[Point], *, baseline: Decimal, zone: ZoneI
     low, high = min([*values, baseline]), max([*values, baseline])
     room = max((high - low) * Decimal("0.08"), baseline * Decimal("0.005"), Decimal("0.01"))
     low, high = low - room, high + room
-    scale = _Scale(low, high, points[0].at, points[-1].at)
-    line, area = _draw(_segments(points), scale, is_stepped=False)
-    step = _grid_step(low, high, MONEY_STEPS)
-    grid = [value for value in _grid_values(low, high, step) if value != baseline]
-    last = Label(_percent(scale.y(values[-1])), _axis_money(values[-1], step))
+    scale = Scale(low, high, points[0].at, points[-1].at)
+    line, area = draw_paths(known_runs(points), scale, is_stepped=False)
+    step = grid_step(low, high, MONEY_STEPS)
+    grid = [value for value in grid_values(low, high, step) if value != baseline]
+    last = Label(percent_place(scale.y(values[-1])), axis_money(values[-1], step))
     ratio = (values[-1] - baseline) / baseline * 100 if baseline else Decimal(0)
     return Chart(
         title=(
@@ -256,20 +256,20 @@ def draw_equity_chart(points: Sequence[Point], *, baseline: Decimal, zone: ZoneI
         line=line,
         area=area,
         grid=tuple(f"M0 {scale.y(value):.1f}H{WIDTH}" for value in grid),
-        y_labels=_away_from_last(
-            (Label(_percent(scale.y(value)), _axis_money(value, step)) for value in grid), last
+        y_labels=away_from_last(
+            (Label(percent_place(scale.y(value)), axis_money(value, step)) for value in grid), last
         ),
-        x_labels=_time_labels(points[0].at, points[-1].at, zone),
+        x_labels=time_labels(points[0].at, points[-1].at, zone),
         last=last,
-        start_line=Label(f"{scale.y(baseline):.1f}", f"Start {_axis_money(baseline, step)}"),
-        rows=_table(points, lambda value: f"${value:,.2f}"),
+        start_line=Label(f"{scale.y(baseline):.1f}", f"Start {axis_money(baseline, step)}"),
+        rows=table_rows(points, lambda value: f"${value:,.2f}"),
         lowest=min(values),
         highest=max(values),
         points=tuple(points),
     )
 
 
-def _axis_money(value: Decimal, step: Decimal) -> str:
+def axis_money(value: Decimal, step: Decimal) -> str:
     return f"{value:,.2f}" if step < 1 else f"{round_to(value, Decimal(1)):,f}"
 
 
