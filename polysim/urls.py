@@ -8,6 +8,7 @@ from tenants.admin_site import platform_admin
 urlpatterns = [
     path("favicon.ico", favicon),
     path("admin/", platform_admin.urls),
+    path("v1/partner/", include("polysim.urls_partner")),
     path("v1/", include("polysim.urls_api")),
     path("", include("tenants.urls")),
     path("", include("wallets.urls")),

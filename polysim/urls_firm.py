@@ -11,6 +11,7 @@ from trading.views import accounts, status
 
 urlpatterns = [
     path("favicon.ico", favicon),
+    path("v1/partner/", include("polysim.urls_partner")),
     path("v1/", include("polysim.urls_api")),
     path("", include("tenants.urls_firm")),
     path("status/", status.status_page, name="status"),

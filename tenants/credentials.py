@@ -12,7 +12,9 @@ from django.utils.crypto import salted_hmac
 
 from polysim.kernel.api.refusals import InvalidToken
 
-KEY_PREFIXES = ("ps_live_", "ps_test_")
+TENANT_KEY_PREFIXES = ("pst_live_", "pst_test_")
+# A tenant key counts as a key everywhere, so that it is refused as one (partner-api).
+KEY_PREFIXES = ("ps_live_", "ps_test_", *TENANT_KEY_PREFIXES)
 ACCESS_AUDIENCE = "polysim"
 SOCKET_AUDIENCE = "polysim-socket"
 ACCESS_LIFETIME = timedelta(seconds=3600)
@@ -49,6 +51,14 @@ def read_sent_key(request: HttpRequest) -> str:
             return str(value)
     bearer = read_bearer(request)
     return bearer if bearer.startswith(KEY_PREFIXES) else ""
+
+
+def read_sent_tenant_key(request: HttpRequest) -> str:
+    """The key of a request to the partner door, "" without one.
+
+    X-API-Key wins over Bearer, even when it is the wrong one (partner-api, Authentication).
+    """
+    return str(request.META.get("HTTP_X_API_KEY", "")).strip() or read_bearer(request)
 
 
 def read_sent_token(request: HttpRequest) -> str:

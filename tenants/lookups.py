@@ -18,7 +18,15 @@ from django.conf import settings
 from django.db.models import Q
 
 from polysim.kernel.errors import ServiceUnavailable
-from tenants.models import AccountDirectoryEntry, ApiKey, Domain, Firm, FirmKind, User
+from tenants.models import (
+    AccountDirectoryEntry,
+    ApiKey,
+    Domain,
+    Firm,
+    FirmKind,
+    TenantKey,
+    User,
+)
 
 LIFETIME_S = 5.0
 ENTRIES_MAX = 4096
@@ -66,6 +74,23 @@ class KnownKey:
     user: User
     tier: str
     permissions: frozenset[str]
+    expires_at: datetime | None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its time is over at `now`."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTenantKey:
+    """A firm's key that was not revoked, and its firm, as they were some seconds ago."""
+
+    key_id: int
+    key_prefix: str
+    firm: Firm
+    tier: str
+    permissions: frozenset[str]
+    is_active: bool
     expires_at: datetime | None
 
     def is_expired(self, now: datetime) -> bool:
@@ -121,6 +146,16 @@ def find_key(raw_key: str, *, now: datetime) -> KnownKey | None:
     return known
 
 
+def find_tenant_key(raw_key: str, *, now: datetime) -> KnownTenantKey | None:
+    """The firm's key behind `raw_key`; None when unknown or revoked.
+
+    Switched off and expired ones are found, as they are refused with codes of their own.
+    `last_used_at` is written at most once a minute.
+    """
+    digest = hash_key(raw_key)
+    return _memory.get(("tenant key", digest), lambda: _load_tenant_key(digest, now))
+
+
 def find_user(user_id: int) -> User | None:
     """A user of their own by id, at most some seconds old; None when there is none."""
     user = _memory.get(("user", user_id), lambda: User.objects.filter(pk=user_id).first())
@@ -161,9 +196,7 @@ def _load_key(digest: str, now: datetime) -> KnownKey | None:
     row = ApiKey.objects.select_related("user").filter(key_hash=digest, is_active=True).first()
     if row is None:
         return None
-    if row.last_used_at is None or row.last_used_at <= now - LAST_USED_EVERY:
-        is_due = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_EVERY)
-        ApiKey.objects.filter(is_due, pk=row.pk).update(last_used_at=now)
+    _note_use(row, now)
     return KnownKey(
         key_id=row.pk,
         user=row.user,
@@ -171,3 +204,30 @@ def _load_key(digest: str, now: datetime) -> KnownKey | None:
         permissions=frozenset(row.permissions),
         expires_at=row.expires_at,
     )
+
+
+def _load_tenant_key(digest: str, now: datetime) -> KnownTenantKey | None:
+    row = (
+        TenantKey.objects.select_related("firm")
+        .filter(key_hash=digest, revoked_at__isnull=True)
+        .first()
+    )
+    if row is None:
+        return None
+    _note_use(row, now)
+    return KnownTenantKey(
+        key_id=row.pk,
+        key_prefix=row.key_prefix,
+        firm=row.firm,
+        tier=row.tier,
+        permissions=frozenset(row.permissions),
+        is_active=row.is_active,
+        expires_at=row.expires_at,
+    )
+
+
+def _note_use(row: ApiKey | TenantKey, now: datetime) -> None:
+    """Write `last_used_at` unless it is newer than a minute."""
+    if row.last_used_at is None or row.last_used_at <= now - LAST_USED_EVERY:
+        is_due = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_EVERY)
+        type(row).objects.filter(is_due, pk=row.pk).update(last_used_at=now)

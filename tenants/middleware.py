@@ -1,6 +1,7 @@
 """Chooses the building of every request, before sessions are read (architecture, Schemas).
 
-An API key leads to its building; else the host name does; else the platform host is retail.
+Below `/v1/partner` the tenant key leads to its firm's building. Elsewhere an API key leads to
+retail; else the host name decides; else the platform host is retail.
 A host that belongs to nobody answers 404.
 """
 
@@ -18,6 +19,7 @@ from django.urls import set_urlconf
 from polysim.kernel.api.errors import error_response, to_refusal
 from polysim.kernel.api.middleware import error_page, is_api_path
 from polysim.kernel.errors import NotFound, PolysimError
+from tenants.api.partner_admission import admit_partner, is_partner_path
 from tenants.credentials import read_sent_key
 from tenants.lookups import find_firm_by_host, get_retail_firm
 from tenants.models import Firm, FirmKind
@@ -65,7 +67,12 @@ class BuildingMiddleware:
 
 
 def choose_firm(request: HttpRequest) -> Firm:
-    """The building of a request; raises NotFound for an unknown host."""
+    """The building of a request; raises NotFound for an unknown host.
+
+    Below `/v1/partner` raises what `admit_partner` raises.
+    """
+    if is_partner_path(request.path_info):
+        return admit_partner(request)
     if is_api_path(request.path_info) and read_sent_key(request):
         return get_retail_firm()
     try:

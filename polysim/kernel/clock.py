@@ -33,3 +33,11 @@ def iso_text(moment: datetime | None) -> str | None:
     moment = moment.astimezone(UTC)
     precision = "milliseconds" if moment.microsecond >= 1000 else "seconds"
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def iso_micro_text(moment: datetime | None) -> str | None:
+    """ISO-8601 in UTC with `Z` and always microseconds: times of the partner door."""
+    if moment is None:
+        return None
+    text = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return text.replace("+00:00", "Z")

@@ -22,7 +22,12 @@ from polysim.kernel.api.refusals import (
     UserNotFound,
 )
 from polysim.kernel.clock import utc_now
-from tenants.credentials import read_access_token, read_sent_key, read_sent_token
+from tenants.credentials import (
+    TENANT_KEY_PREFIXES,
+    read_access_token,
+    read_sent_key,
+    read_sent_token,
+)
 from tenants.lookups import find_key, find_user
 from tenants.models import Plan, User
 from tenants.passwords import password_mark
@@ -42,10 +47,11 @@ class RequestIdentity(BaseAuthentication):
 
 def identify(request: HttpRequest, access: Access) -> Identity:
     """The caller of `request` for an endpoint of kind `access`."""
-    if access is not Access.USER:
-        raw_key = read_sent_key(request)
-        if raw_key:
-            return identify_key(raw_key)
+    raw_key = read_sent_key(request)
+    if raw_key.startswith(TENANT_KEY_PREFIXES):
+        raise InvalidKey()
+    if raw_key and access is not Access.USER:
+        return identify_key(raw_key)
     if access is Access.PUBLIC:
         return ANONYMOUS
     if access is not Access.KEY:

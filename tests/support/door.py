@@ -1,6 +1,7 @@
 """Callers of the public API: with a key, or with the site's session and its CSRF token."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -8,8 +9,11 @@ from django.test import Client
 
 from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import enter_building
-from tenants.models import User, WalletKind
+from tenants.models import Firm, User, WalletKind
+from tenants.models.partners import TENANT_PERMISSIONS
+from tenants.office.services import system_actor
 from tenants.services.keys import create_api_key
+from tenants.services.tenant_keys import create_tenant_key
 from tests.support.exchange import Trader, make_user
 from wallets.services import open_wallet
 
@@ -78,6 +82,31 @@ class Browser(Door):
         token = "t" * 32
         client.cookies["csrftoken"] = token
         super().__init__(client, {"X-CSRFToken": token})
+
+
+class FirmServer(Door):
+    """A firm's server, calling below `/v1/partner/` with a tenant key of its own.
+
+    `permissions` as in `tenants.models.partners`; by default all of them.
+    """
+
+    def __init__(
+        self, firm: Firm, *, permissions: Sequence[str] = TENANT_PERMISSIONS, **options: Any
+    ) -> None:
+        self.firm = firm
+        with enter_building(firm.schema_name):
+            self.key_row, self.raw_key = create_tenant_key(
+                firm=firm,
+                name="server",
+                permissions=permissions,
+                actor=system_actor("tests"),
+                now=utc_now(),
+                **options,
+            )
+        super().__init__(Client(raise_request_exception=False), {"X-API-Key": self.raw_key})
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        return super().send(method, f"partner/{path}", body, **headers)
 
 
 def order_body(market: Any, side: str = "BUY", **fields: Any) -> dict[str, Any]:

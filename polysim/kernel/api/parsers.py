@@ -24,6 +24,7 @@ class DecimalJSONParser(BaseParser):
     """
 
     media_type = "application/json"
+    bytes_max: int | None = None
 
     def parse(
         self,
@@ -31,17 +32,26 @@ class DecimalJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = self.bytes_max or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         raw = stream.read(limit + 1)
         if len(raw) > limit:
             raise PayloadTooLarge()
+        return self.read(raw)
+
+    def read(self, raw: bytes) -> Any:
+        """The value of the bytes."""
         return read_json(raw)
 
 
 def read_json(raw: bytes) -> Any:
     """The value of a JSON text. Errors as in DecimalJSONParser."""
+    return _cleaned(read_raw_json(raw))
+
+
+def read_raw_json(raw: bytes) -> Any:
+    """The same with characters left as they were sent, null and lone surrogates included."""
     try:
-        value = json.loads(
+        value: Any = json.loads(
             raw.decode("utf-8-sig"),
             parse_float=_decimal,
             parse_int=_integer,
@@ -50,7 +60,7 @@ def read_json(raw: bytes) -> Any:
         )
     except (ValueError, RecursionError) as error:
         raise BadRequest() from error
-    return _cleaned(value)
+    return value
 
 
 def _decimal(text: str) -> Decimal:
@@ -79,17 +89,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _cleaned(value: Any, depth: int = 1) -> Any:
     """The value with every text storable; refuses what is nested too deeply."""
     if isinstance(value, str):
-        return _storable(value)
+        return storable_text(value)
     if isinstance(value, dict | list):
         if depth > DEPTH_MAX:
             raise BadRequest("The body is nested too deeply.")
         if isinstance(value, list):
             return [_cleaned(inner, depth + 1) for inner in value]
-        return {_storable(name): _cleaned(inner, depth + 1) for name, inner in value.items()}
+        return {storable_text(name): _cleaned(inner, depth + 1) for name, inner in value.items()}
     return value
 
 
-def _storable(text: str) -> str:
+def storable_text(text: str) -> str:
     """Null characters and lone surrogates, which no database text can hold, become U+FFFD."""
     if "\x00" in text:
         text = text.replace("\x00", REPLACEMENT)
