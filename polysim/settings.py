@@ -148,6 +148,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SYNC_EVERY = 1
 CELERY_TASK_ROUTES = {
+    "tenants.office.*": {"queue": "webhooks"},
     "trading.markets.*": {"queue": "feed"},
 }
 CELERY_BEAT_SCHEDULE = {
@@ -175,6 +176,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "trading.tasks.measure_firm_accounts",
         "schedule": 30,
         "options": {"expires": 29},
+    },
+    "deliver-webhooks": {
+        "task": "tenants.office.tasks.sweep_webhooks",
+        "schedule": 3,
+        "options": {"expires": 3},
+    },
+    "forget-old-events": {
+        "task": "tenants.office.tasks.forget_old_events",
+        "schedule": 3600,
+        "options": {"expires": 3500},
     },
     "sweep-identities": {
         "task": "tenants.tasks.sweep_identities",
@@ -278,6 +289,10 @@ SPECTACULAR_SETTINGS = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 API_RESET_COOLDOWN_DAYS = env_int("API_RESET_COOLDOWN_DAYS", 0)
 EXPORT_MAX_ROWS = env_int("EXPORT_MAX_ROWS", 50_000)
+
+# --- Webhooks (partner-api B3) ------------------------------------------------------------------
+# For tests and demonstrations: receivers on this machine, http too. Refused in production.
+WEBHOOK_ALLOW_PRIVATE = env_bool("POLYSIM_WEBHOOK_ALLOW_PRIVATE", False)
 
 # --- Trading ------------------------------------------------------------------------------------
 TRADE_REQUIRE_BOOK_DEPTH = env_bool("TRADE_REQUIRE_BOOK_DEPTH", True)

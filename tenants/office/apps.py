@@ -9,3 +9,6 @@ class OfficeConfig(AppConfig):
     name = "tenants.office"
     label = "office"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from tenants.office import checks  # noqa: F401 (registers them)

@@ -129,7 +129,11 @@ class WebhookDelivery(BuildingModel):
     )
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
+    round_started_at = models.DateTimeField(help_text="Made, or replayed last.")
     next_attempt_at = models.DateTimeField(null=True)
+    claimed_until = models.DateTimeField(
+        null=True, help_text="A worker is sending it; after this moment it is anybody's again."
+    )
     last_attempt_at = models.DateTimeField(null=True)
     last_status_code = models.PositiveSmallIntegerField(null=True)
     last_error = models.CharField(max_length=255, blank=True, default="")
