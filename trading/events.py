@@ -14,8 +14,10 @@ from datetime import datetime
 from typing import Any
 
 import redis
+from django.conf import settings
 
 from polysim.kernel.redis import get_redis
+from tenants.office.services.announcing import tell_worker
 from trading.hub import publish_to_user
 from trading.markets.books.keys import orders_channel
 from wallets.news import tell_of_change
@@ -43,5 +45,10 @@ def tell_matcher(*, schema: str, order_id: int, is_open: bool) -> None:
 
 
 def tell_evaluator(*, schema: str, wallet_id: int) -> None:
-    """The cash or holdings of an account changed; the evaluator also finds out by itself."""
+    """The cash or holdings of an account changed; the evaluator also finds out by itself.
+
+    The firm's webhooks of it are sent at once.
+    """
     tell_of_change(schema=schema, wallet_id=wallet_id)
+    if schema != settings.RETAIL_SCHEMA:
+        tell_worker(schema=schema)

@@ -12,8 +12,23 @@ from django.conf import settings
 
 URL_LENGTH_MAX = 2048
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# Reached with a public address inside Azure: its metadata and agent service.
-METADATA_ADDRESSES = frozenset({ipaddress.ip_address("168.63.129.16")})
+# What the language's tables call public and yet leads inside: protocol assignments (Oracle's
+# metadata), old relays, local translation, and Azure's metadata and agent service.
+REFUSED_RANGES = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "100.64.0.0/10",
+        "168.63.129.16/32",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "64:ff9b:1::/48",
+        "2001::/23",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
+    )
+)
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -76,13 +91,9 @@ def is_loopback_allowed() -> bool:
 
 def is_public(address: Address) -> bool:
     """False for private, loopback, link-local, metadata, multicast and reserved ranges."""
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address.sixtofour is not None or address.teredo is not None or address.is_site_local
-    ):
-        return False
     if address.is_multicast or address.is_reserved or address.is_unspecified:
         return False
-    return address.is_global and address not in METADATA_ADDRESSES
+    return address.is_global and not any(address in network for network in REFUSED_RANGES)
 
 
 def _embedded(address: Address) -> Address:
