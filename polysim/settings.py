@@ -197,6 +197,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300,
         "options": {"expires": 290},
     },
+    "resume-purchases": {
+        "task": "prop.resume_purchases",
+        "schedule": 30,
+        "options": {"expires": 29},
+    },
 }
 
 # --- People -------------------------------------------------------------------------------------

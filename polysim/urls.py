@@ -10,6 +10,7 @@ urlpatterns = [
     path("admin/", platform_admin.urls),
     path("v1/partner/", include("polysim.urls_partner")),
     path("v1/", include("polysim.urls_api")),
+    path("prop/", include("prop.api.client")),
     path("", include("tenants.urls")),
     path("", include("wallets.urls")),
     path("", include("trading.urls")),

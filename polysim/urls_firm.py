@@ -13,6 +13,7 @@ urlpatterns = [
     path("favicon.ico", favicon),
     path("v1/partner/", include("polysim.urls_partner")),
     path("v1/", include("polysim.urls_api")),
+    path("prop/", include("prop.api.client")),
     path("", include("tenants.urls_firm")),
     path("status/", status.status_page, name="status"),
     path("help/", status.help_page, name="help"),

@@ -101,7 +101,9 @@ def read_page(
         if rows is None:
             rows = _fill(kind, challenge_id, count=count, load=load)[offset : offset + limit]
     except redis.RedisError as error:
-        logger.warning("The %s of challenge %s come from the database: %s", kind, challenge_id, error)
+        logger.warning(
+            "The %s of challenge %s come from the database: %s", kind, challenge_id, error
+        )
         rows = load(limit, offset)
     return Page(rows, count)
 

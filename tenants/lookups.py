@@ -126,6 +126,16 @@ def find_firm_by_host(host: str) -> Firm | None:
     return _memory.get(("host", name), lambda: _load_firm(name))
 
 
+def find_firm_by_slug(slug: str) -> Firm | None:
+    """The active prop firm with this slug; None for an unknown one and for retail."""
+
+    def load() -> Firm | None:
+        firms = Firm.objects.filter(slug=slug, is_active=True, kind=FirmKind.PROP_FIRM)
+        return firms.first()
+
+    return _memory.get(("slug", slug), load)
+
+
 def get_retail_firm() -> Firm:
     """The built-in retail tenant; ServiceUnavailable before it is seeded."""
     firm = _memory.get("retail", lambda: Firm.objects.filter(kind=FirmKind.RETAIL).first())

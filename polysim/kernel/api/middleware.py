@@ -18,7 +18,7 @@ from polysim.kernel.api.errors import error_for_status, error_response, to_refus
 from polysim.kernel.errors import PolysimError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-API_PREFIX = "/v1/"
+API_PREFIXES = ("/v1/", "/prop/")
 OWN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PREFLIGHT_CACHE_S = 600
 ALLOWED_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -55,7 +55,7 @@ EXPOSED_HEADERS = ", ".join(
 
 def is_api_path(path: str) -> bool:
     """Whether an address belongs to the API, known or not."""
-    return path.startswith(API_PREFIX) or path == "/v1"
+    return path.startswith(API_PREFIXES) or path in ("/v1", "/prop")
 
 
 class RequestIdMiddleware:

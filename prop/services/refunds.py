@@ -1,0 +1,88 @@
+"""Ending purchases: the trader cancels, staff refund (prop-client 4, prop-backoffice 4.5, 5)."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from polysim.kernel.errors import PolysimError
+from prop.lifecycle import CANCELLED_BY_CUSTOMER, lifecycle_of
+from prop.models import (
+    ActivationStatus,
+    Challenge,
+    PaymentStatus,
+    PropAccount,
+    Purchase,
+    PurchaseStatus,
+)
+from prop.services.activation import (
+    FEE_HOUSE,
+    fee_reference,
+    is_booked,
+    lock_purchase,
+    refund_reference,
+    save_lifecycle,
+)
+from prop.services.purchases import find_purchase
+from tenants.models import User
+from wallets.models import LedgerTransaction
+from wallets.services import set_trading_enabled, transfer_money
+
+
+class CancelNotAllowed(PolysimError):
+    """The purchase is neither unpaid nor a paid activation that failed."""
+
+    code = "CANCEL_NOT_ALLOWED"
+    status = 409
+    message = "This purchase cannot be cancelled."
+
+
+@transaction.atomic
+def cancel_purchase(*, customer: User, purchase_id: int, now: datetime) -> Purchase:
+    """The trader takes back an unpaid purchase, or a paid one whose activation failed.
+
+    The first becomes failed with CANCELLED_BY_CUSTOMER, the second is refunded. Raises NotFound
+    for a stranger's, CancelNotAllowed.
+    """
+    known = find_purchase(purchase_id, customer)
+    purchase = lock_purchase(purchase_id=known.pk, customer_id=known.customer_id)
+    lifecycle = lifecycle_of(
+        status=purchase.status,
+        payment_status=purchase.payment_status,
+        failure_reason=purchase.failure_reason,
+    )
+    if not lifecycle.can_cancel or Challenge.objects.filter(purchase=purchase).exists():
+        raise CancelNotAllowed()
+    # What the ledger says decides, whatever staff wrote into the status.
+    if is_booked(fee_reference(purchase.pk)) or purchase.payment_status == PaymentStatus.PAID:
+        return _give_back(purchase, now)
+    purchase.status = PurchaseStatus.FAILED
+    purchase.payment_status = PaymentStatus.FAILED
+    purchase.activation_status = ActivationStatus.CANCELLED
+    purchase.failure_reason = CANCELLED_BY_CUSTOMER
+    save_lifecycle(purchase, "CANCELLED", now)
+    return purchase
+
+
+def _give_back(purchase: Purchase, now: datetime) -> Purchase:
+    """Credit the fee that was taken, once; accounts opened for it take no orders any more."""
+    taken = is_booked(fee_reference(purchase.pk))
+    if taken and not is_booked(refund_reference(purchase.pk)):
+        transfer_money(
+            wallet_id=purchase.payer_login,
+            type=LedgerTransaction.Type.PROP_FEE_REFUND,
+            amount=purchase.amount_account_currency,
+            reference=refund_reference(purchase.pk),
+            memo="Challenge fee given back",
+            house=FEE_HOUSE,
+            now=now,
+        )
+    opened = PropAccount.objects.filter(key=f"purchase:{purchase.pk}:account").first()
+    if opened is not None:
+        set_trading_enabled(
+            wallet_id=opened.pk, is_enabled=False, now=now, reason="The purchase was refunded"
+        )
+    purchase.status = PurchaseStatus.REFUNDED
+    purchase.payment_status = PaymentStatus.REFUNDED
+    purchase.activation_status = ActivationStatus.CANCELLED
+    save_lifecycle(purchase, "REFUNDED", now)
+    return purchase
