@@ -105,12 +105,20 @@ class PhaseArrays:
     daily_ceiling: Column
     deadline: Column
     inactive_at: Column
+    # What a pass compares, made of the above whenever a row changes (`_refresh`).
+    decide_floor: Column
+    decide_ceiling: Column
+    warning_floor: Column
+    due_at: Column
+    peak_watch: Column
 
     def __init__(self) -> None:
         self.positions = PositionArrays()
         self.count = 0
         self.day_results: list[tuple[int, ...]] = []
         self.is_active: Mask = np.zeros(0, dtype=np.bool_)
+        # Whether a rule on counts fires.
+        self.is_over: Mask = np.zeros(0, dtype=np.bool_)
         self._table = TermsTable()
         self._index = _Index()
         for name in _STATE:
@@ -144,6 +152,7 @@ class PhaseArrays:
         self._set_times(rows)
         self._set_daily(rows)
         self._set_total(rows)
+        self._refresh(rows)
         return rows
 
     def load_holdings(
@@ -155,6 +164,7 @@ class PhaseArrays:
         self.open_positions[:count], self.held_cost[:count] = self.positions.counts(count)
         market, event = self.positions.exposures(count)
         self.market_exposure[:count], self.event_exposure[:count] = market, event
+        self._refresh(np.arange(count))
 
     def set_account(self, row: int, *, cash: int, trading_days: int, last_fill_at: int) -> None:
         """After `positions.set_holding`s of a fill or settlement: the account as it is now."""
@@ -163,7 +173,9 @@ class PhaseArrays:
         counts = self.positions.counts_of(row)
         self.open_positions[row], self.held_cost[row] = counts[:2]
         self.market_exposure[row], self.event_exposure[row] = counts[2:]
-        self._set_times(column([row]))
+        rows = column([row])
+        self._set_times(rows)
+        self._refresh(rows)
 
     def start_day(self, rows: Column, equities: Column, balances: Column) -> None:
         """A new local day of these rows begins with these values (6.4)."""
@@ -179,10 +191,12 @@ class PhaseArrays:
         )
         self._set_total(by_day)
         self._set_daily(rows)
+        self._refresh(rows)
 
     def mark_warned(self, row: int, rule: str) -> None:
         """The trader was told: no WARN of this loss rule again (the daily one: until tomorrow)."""
         self.warned[row] |= _WARNED_BITS[rule]
+        self._refresh(column([row]))
 
     def remove(self, row: int) -> None:
         """A phase is over: its row is free for another."""
@@ -245,36 +259,44 @@ class PhaseArrays:
 
     def _attention(self, at: int, equity: Column, is_stale: Mask) -> npt.NDArray[np.int8]:
         used = slice(0, self.count)
-        table, of = self._table, self.terms_row[used]
-        days = self.trading_days[used]
-        by_equity = equity <= np.maximum(self.total_floor[used], self.daily_floor[used])
-        by_equity |= equity >= self.daily_ceiling[used]
-        by_equity |= (equity >= table.target[of]) & (days >= table.min_trading_days[of])
-        decide = by_equity & ~is_stale
-        decide |= self.open_positions[used] > table.max_positions[of]
-        decide |= self.market_exposure[used] > table.market_exposure[of]
-        decide |= self.event_exposure[used] > table.event_exposure[of]
-        decide |= days > table.max_trading_days[of]
-        decide |= np.minimum(self.deadline[used], self.inactive_at[used]) <= at
-        warned = self.warned[used]
-        warn = (equity <= self.total_warning[used]) & (warned & 1 == 0)
-        warn |= (equity <= self.daily_warning[used]) & (warned & 2 == 0)
+        decide = (equity <= self.decide_floor[used]) | (equity >= self.decide_ceiling[used])
+        warn = equity <= self.warning_floor[used]
+        decide &= ~is_stale
         warn &= ~is_stale
-        bits = np.zeros(self.count, dtype=np.int8)
-        bits[decide] |= DECIDE
-        bits[warn] |= WARN
-        bits[~self.is_active[used]] = 0
+        decide |= self.due_at[used] <= at
+        decide |= self.is_over[used]
+        bits = decide.view(np.int8) * np.int8(DECIDE) | warn.view(np.int8) * np.int8(WARN)
+        bits *= self.is_active[used]
         return bits
 
-    def _raise_peaks(self, equity: Column, is_stale: Mask) -> None:
-        if not self._table.has_moving_peaks:
-            return
-        used = slice(0, self.count)
-        mode = self._table.mode[self.terms_row[used]]
+    def _refresh(self, rows: Column) -> None:
+        """Fold all thresholds of these rows into the few that a pass compares."""
+        table, of = self._table, self.terms_row[rows]
+        days, warned = self.trading_days[rows], self.warned[rows]
+        self.decide_floor[rows] = np.maximum(self.total_floor[rows], self.daily_floor[rows])
+        target = np.where(days >= table.min_trading_days[of], table.target[of], FAR)
+        self.decide_ceiling[rows] = np.minimum(target, self.daily_ceiling[rows])
+        self.warning_floor[rows] = np.maximum(
+            np.where(warned & 1, -FAR, self.total_warning[rows]),
+            np.where(warned & 2, -FAR, self.daily_warning[rows]),
+        )
+        self.due_at[rows] = np.minimum(self.deadline[rows], self.inactive_at[rows])
+        mode = table.mode[of]
         moves = (mode == TRAILING) | (mode == LOCKED)
-        rows = np.flatnonzero(moves & ~is_stale & (equity > self.peak_equity[used]))
-        self.peak_equity[rows] = equity[rows]
-        self._set_total(rows)
+        self.peak_watch[rows] = np.where(moves, self.peak_equity[rows], FAR)
+        self.is_over[rows] = (
+            (self.open_positions[rows] > table.max_positions[of])
+            | (self.market_exposure[rows] > table.market_exposure[of])
+            | (self.event_exposure[rows] > table.event_exposure[of])
+            | (days > table.max_trading_days[of])
+        )
+
+    def _raise_peaks(self, equity: Column, is_stale: Mask) -> None:
+        rows = np.flatnonzero((equity > self.peak_watch[: self.count]) & ~is_stale)
+        if len(rows):
+            self.peak_equity[rows] = equity[rows]
+            self._set_total(rows)
+            self._refresh(rows)
 
     def _anchor(self, rows: Column, equities: Column) -> Column:
         """`measures.total_anchor` of each row."""
@@ -341,7 +363,7 @@ class PhaseArrays:
         return rows
 
     def _grow(self, size: int) -> None:
-        for name in (*_STATE, "is_active"):
+        for name in (*_STATE, "is_active", "is_over"):
             setattr(self, name, grown(getattr(self, name), size))
         self.day_results += [()] * (size - len(self.day_results))
 

@@ -20,6 +20,8 @@ _BASIS_MAX = 2**59
 _WHOLE_MAX = 9 * 10**14
 # So many times the whole still have a percent in 64 bits.
 _TIMES_MAX = 4 * 10**10
+# The largest quantity whose product with a mark stays within 64 bits (9.2 million shares).
+_QUANTITY_MAX = 9_200_000 * SCALE
 # Up to here thousands of amounts add up within 64 bits.
 _AMOUNT_MAX = 2**50
 _TEN_THOUSAND = 10_000
@@ -56,19 +58,30 @@ def percents_of(part: Column, whole: Column) -> Column:
     return shown
 
 
-def market_values(quantity: Column, mark: Column) -> Column:
-    """`market_value` of every row, for quantities from 0 and marks from 0 to 1."""
-    whole = quantity // SCALE
-    part = quantity - whole * SCALE
-    return whole * mark + (part * mark + _HALF) // SCALE
+def market_values(quantity: Column, mark: Column, out: Column | None = None) -> Column:
+    """`market_value` of every row, for quantities from 0 and marks from 0 to 1.
+
+    `out` may be the marks' own column, so that a pass over many rows needs no new memory.
+    """
+    wide, worth = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    if len(quantity) and quantity.max() > _QUANTITY_MAX:
+        wide = np.flatnonzero(quantity > _QUANTITY_MAX)
+        whole, part = np.divmod(quantity[wide], SCALE)
+        worth = whole * mark[wide] + (part * mark[wide] + _HALF) // SCALE
+    values: Column = np.multiply(quantity, mark, out=out)
+    values += _HALF
+    values //= SCALE
+    values[wide] = worth
+    return values
 
 
 def sums(groups: Column, amounts: Column, size: int) -> Column:
     """The sum of the amounts (not negative) of each group 0..size-1, at most FAR."""
     total = np.zeros(size, dtype=np.int64)
     np.add.at(total, groups, amounts)
-    for group in np.unique(groups[amounts > _AMOUNT_MAX]):
-        total[group] = min(sum(amounts[groups == group].tolist()), FAR)
+    if len(amounts) and amounts.max() > _AMOUNT_MAX:
+        for group in np.unique(groups[amounts > _AMOUNT_MAX]):
+            total[group] = min(sum(amounts[groups == group].tolist()), FAR)
     return total
 
 

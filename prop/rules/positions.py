@@ -30,6 +30,7 @@ class PositionArrays:
         self._market, self._event = column([]), column([])
         self.phase, self.token = column([]), column([])
         self.quantity, self.cost = column([]), column([])
+        self._scratch = column([])
         self.count = 0
         self._free: list[int] = []
         # Phase row -> {token row: position row}, built when a phase is first touched.
@@ -98,10 +99,13 @@ class PositionArrays:
     def worth(self, phases: int) -> Column:
         """Value of the holdings of each of the first `phases` rows, at most FAR."""
         used = slice(0, self.count)
-        phase, quantity = self.phase[used], self.quantity[used]
-        marks = self.mark[self.token[used]]
-        values = np.where(marks < 0, self.cost[used], market_values(quantity, marks))
-        return sums(phase, values, phases)
+        # One column kept for the marks and then the values: new memory costs more than the sums.
+        values = self._scratch[used]
+        np.take(self.mark, self.token[used], out=values, mode="clip")
+        unmarked = np.flatnonzero(values == NO_MARK) if self._has_unmarked() else column([])
+        market_values(self.quantity[used], values, out=values)
+        values[unmarked] = self.cost[used][unmarked]
+        return sums(self.phase[used], values, phases)
 
     def exact_worth(self, phase: int) -> int:
         """Value of the holdings of one phase, however large."""
@@ -112,11 +116,12 @@ class PositionArrays:
 
     def stale(self, phases: int, before: int) -> Mask:
         """Which phases hold an outcome whose mark is missing or older than `before`."""
-        used = slice(0, self.count)
-        is_old = (self.marked_at < before) | (self.mark < 0)
-        rows = is_old[self.token[used]] & (self.quantity[used] > 0)
         found = np.zeros(phases, dtype=np.bool_)
-        found[self.phase[used][rows]] = True
+        is_old = (self.marked_at < before) | (self.mark == NO_MARK)
+        if not is_old[: len(self.tokens)].any():
+            return found
+        rows = np.flatnonzero(is_old[self.token[: self.count]])
+        found[self.phase[rows[self.quantity[rows] > 0]]] = True
         return found
 
     def phases_holding(self, tokens: Column) -> Column:
@@ -169,6 +174,9 @@ class PositionArrays:
         np.maximum.at(largest, keys // groups, sums(places, self.cost[used], len(keys)))
         return largest
 
+    def _has_unmarked(self) -> bool:
+        return bool((self.mark[: len(self.tokens)] == NO_MARK).any())
+
     def _rows_of(self, phase: int) -> dict[int, int]:
         held = self._held.get(phase)
         if held is None:
@@ -194,5 +202,5 @@ class PositionArrays:
             setattr(self, name, grown(getattr(self, name), size))
 
     def _grow_positions(self, size: int) -> None:
-        for name in ("phase", "token", "quantity", "cost"):
+        for name in ("phase", "token", "quantity", "cost", "_scratch"):
             setattr(self, name, grown(getattr(self, name), size))

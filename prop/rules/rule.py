@@ -27,7 +27,7 @@ class Rule(ABC):
 
     def is_on(self, terms: Terms) -> bool:
         """Whether this phase has the rule."""
-        return self.limit(terms) > 0
+        return bool(getattr(terms, self.name) > 0)
 
     @abstractmethod
     def sentence(self, terms: Terms, currency: str = "USD") -> str:

@@ -78,7 +78,6 @@ class TermsTable:
         self._rows: dict[Terms, int] = {}
         self._limits: list[dict[str, int]] = []
         self.needs_results = np.zeros(0, dtype=np.bool_)
-        self.has_moving_peaks = False
 
     def rows_of(self, terms: Sequence[Terms]) -> Column:
         """The row of each, in order; unknown terms get one."""
@@ -107,4 +106,3 @@ class TermsTable:
         for name in self._limits[0]:
             setattr(self, name, column([limits[name] for limits in self._limits]))
         self.needs_results = column([limits["needs_results"] for limits in self._limits]) > 0
-        self.has_moving_peaks = bool(np.any((self.mode == TRAILING) | (self.mode == LOCKED)))
