@@ -30,7 +30,12 @@ DESCRIPTION = (
 USER_ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 UUID_TEXT = {"type": "string", "format": "uuid"}
 # Names that mean the same on every address of this door.
-PATH_SCHEMAS: dict[str, dict[str, Any]] = {"user_id": USER_ID, "account_id": UUID_TEXT}
+PATH_SCHEMAS: dict[str, dict[str, Any]] = {
+    "user_id": USER_ID,
+    "account_id": UUID_TEXT,
+    "webhook_id": UUID_TEXT,
+    "delivery_id": UUID_TEXT,
+}
 
 
 class PartnerSchema(ApiSchema):

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 from psycopg import sql
 
 from tenants.office.models import WebhookDelivery, WebhookEndpoint
@@ -29,10 +28,13 @@ def list_deliveries(
     status: str | None = None,
     type: str | None = None,  # noqa: A002
     since: datetime | None = None,
-    before: tuple[datetime, UUID] | None = None,
+    before_event: int | None = None,
     limit: int = 50,
 ) -> list[WebhookDelivery]:
-    """Deliveries with their events, newest first; `before` is (created_at, id) of the last seen."""
+    """Deliveries with their events, the newest event first.
+
+    `since` is of the delivery, inclusive; `before_event` the id of the last event seen.
+    """
     rows = WebhookDelivery.objects.select_related("event")
     if endpoint_id is not None:
         rows = rows.filter(endpoint_id=endpoint_id)
@@ -42,10 +44,9 @@ def list_deliveries(
         rows = rows.filter(event__type=type)
     if since is not None:
         rows = rows.filter(created_at__gte=since)
-    if before is not None:
-        moment, last = before
-        rows = rows.filter(created_at__lte=moment).filter(Q(created_at__lt=moment) | Q(pk__lt=last))
-    return list(rows.order_by("-created_at", "-id")[:limit])
+    if before_event is not None:
+        rows = rows.filter(event_id__lt=before_event)
+    return list(rows.order_by("-event_id", "-id")[:limit])
 
 
 def find_delivery(*, endpoint_id: UUID, delivery_id: UUID) -> WebhookDelivery | None:
