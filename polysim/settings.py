@@ -150,6 +150,8 @@ CELERY_BEAT_SYNC_EVERY = 1
 CELERY_TASK_ROUTES = {
     "tenants.office.*": {"queue": "webhooks"},
     "trading.markets.*": {"queue": "feed"},
+    "prop.tasks.*_jobs": {"queue": "jobs"},
+    "prop.tasks.*_payouts": {"queue": "payouts"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep-catalogue": {
@@ -196,6 +198,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "trading.tasks.record_equity_points",
         "schedule": 300,
         "options": {"expires": 290},
+    },
+    "sweep-jobs": {
+        "task": "prop.tasks.sweep_jobs",
+        "schedule": 5,
+        "options": {"expires": 5},
+    },
+    "sweep-payouts": {
+        "task": "prop.tasks.sweep_payouts",
+        "schedule": 5,
+        "options": {"expires": 5},
     },
     "resume-purchases": {
         "task": "prop.resume_purchases",

@@ -1,12 +1,14 @@
 """Celery's door to challenges: enter each building, call one service."""
 
 import logging
+from collections.abc import Sequence
 
 from celery import shared_task
 
 from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import enter_building
 from prop.services.activation import resume_purchases as resume_in_building
+from prop.services.jobs import ORDINARY_KINDS, PAYOUT_KINDS, run_due_jobs
 from tenants.selectors import list_schemas
 
 logger = logging.getLogger(__name__)
@@ -20,3 +22,35 @@ def resume_purchases() -> None:
             resumed = resume_in_building(now=utc_now())
         if resumed:
             logger.info("Resumed %s purchases in %s.", resumed, schema)
+
+
+@shared_task(name="prop.tasks.run_jobs", ignore_result=True)
+def run_jobs(schema: str) -> None:
+    """Run what is due in one building, payouts excepted. Sent on commit; safe to repeat."""
+    _run_all(schema, ORDINARY_KINDS)
+
+
+@shared_task(name="prop.tasks.run_payouts", ignore_result=True)
+def run_payouts(schema: str) -> None:
+    """Book the approved payouts of one building. Sent on commit; safe to repeat."""
+    _run_all(schema, PAYOUT_KINDS)
+
+
+@shared_task(name="prop.tasks.sweep_jobs", ignore_result=True)
+def sweep_jobs() -> None:
+    """Run what is due in all buildings: repeats, and jobs whose message or worker was lost."""
+    for schema in list_schemas():
+        _run_all(schema, ORDINARY_KINDS)
+
+
+@shared_task(name="prop.tasks.sweep_payouts", ignore_result=True)
+def sweep_payouts() -> None:
+    """Book what is approved in all buildings."""
+    for schema in list_schemas():
+        _run_all(schema, PAYOUT_KINDS)
+
+
+def _run_all(schema: str, kinds: Sequence[str]) -> None:
+    with enter_building(schema):
+        while run_due_jobs(now=utc_now(), kinds=kinds).claimed:
+            pass

@@ -8,7 +8,7 @@ from polysim.bootstrap.feed import Feed
 from polysim.bootstrap.paths import PROJECT_DIRECTORY
 from polysim.bootstrap.processes import Process
 
-QUEUES = "feed,default,mail,evaluator,payouts,webhooks"
+QUEUES = "feed,default,mail,jobs,payouts,webhooks"
 # Fewer malloc arenas keep threads from spreading memory that is hardly used; database connections
 # are opened when needed, not ahead. The checks ran when the installation was prepared; running
 # them again would load every page into every process.

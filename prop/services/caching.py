@@ -1,0 +1,28 @@
+"""Bringing the caches of metrics and breaches up to date after the commit (6.5)."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from polysim.kernel.tenancy import enter_building, require_building
+from prop.cache import push_breach, push_metric
+from prop.models import MetricSnapshot, RuleBreach
+from prop.objects import breach_object, metric_object
+
+
+def cache_after_commit(
+    *, metrics: Sequence[MetricSnapshot] = (), breaches: Sequence[RuleBreach] = ()
+) -> None:
+    """Put stored rows first in their challenges' lists once the transaction is committed."""
+    schema = require_building()
+    metric_rows = [(row.challenge_id, metric_object(row)) for row in metrics]
+    breach_rows = [(row.challenge_id, breach_object(row)) for row in breaches]
+
+    def push() -> None:
+        with enter_building(schema):
+            for challenge_id, values in metric_rows:
+                push_metric(challenge_id, values)
+            for challenge_id, values in breach_rows:
+                push_breach(challenge_id, values)
+
+    transaction.on_commit(push)
