@@ -15,7 +15,7 @@ def firm_home(request: HttpRequest) -> HttpResponse:
     return render(request, "tenants/firm_home.html", {"firm": firm, "membership": membership})
 
 
-def to_platform(request: HttpRequest) -> HttpResponse:
+def to_platform(request: HttpRequest, slug: str = "") -> HttpResponse:
     """The same address on the platform's host, where the terminal is."""
     return redirect(settings.BASE_URL.rstrip("/") + request.path)
 

@@ -46,6 +46,9 @@ class Firm(TenantMixin):
     has_rule_engine = models.BooleanField(
         default=False, help_text="Accounts whose rules name the engine are evaluated."
     )
+    taken_rights = models.JSONField(
+        default=dict, blank=True, help_text="Role to the rights its Owner took from it."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

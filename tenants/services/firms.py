@@ -149,7 +149,7 @@ def revoke_role(*, membership: StaffMembership, actor: User | None, now: datetim
 def send_staff_invitation(*, user: User, firm: Firm, host: str, is_new: bool) -> None:
     """Mail the way in: a link to set a password for new people, the login page for known ones."""
     origin = firm_origin(host)
-    path = "/login/"
+    path = "/backoffice/login/"
     if is_new:
         key = EmailAwarePasswordResetTokenGenerator().make_token(user)
         path = f"/password/reset/key/{user_pk_to_url_str(user)}-{key}/"

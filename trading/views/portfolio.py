@@ -47,7 +47,7 @@ def portfolio_page(request: HttpRequest) -> HttpResponse:
     period = find_period(request.GET.get("period"))
     now = utc_now()
     with account.building():
-        context = _tab_context(request, account)
+        context = account_tab(request, account)
         chart = _chart(request, account)
         context |= {
             "period": period,
@@ -66,7 +66,7 @@ def tab_fragment(request: HttpRequest) -> HttpResponse:
     """The tab's content, after the account changed."""
     account = _account(request)
     with account.building():
-        context = _tab_context(request, account)
+        context = account_tab(request, account)
         context["order_count"] = count_account_orders(account=account)
     return render(request, "parts/portfolio_tab.html", context)
 
@@ -109,7 +109,8 @@ def _tab(request: HttpRequest) -> str:
     return asked if asked in dict(TABS) else "positions"
 
 
-def _tab_context(request: HttpRequest, account: Account) -> dict[str, Any]:
+def account_tab(request: HttpRequest, account: Account) -> dict[str, Any]:
+    """What the chosen tab shows of an account, read in its building."""
     tab = _tab(request)
     context: dict[str, Any] = {
         "section": "portfolio",

@@ -220,17 +220,23 @@ def read_own_accounts(user: User, *, chosen_id: int | None) -> OwnAccounts:
     return OwnAccounts(listed, active)
 
 
+def read_firm_account(*, wallet_id: int, firm_name: str) -> Account | None:
+    """A firm's account as its trader sees it, valued; None for an unknown id. In its building."""
+    rows = _with_recorded_equity(Wallet.objects.filter(kind=WalletKind.PROP_FIRM, pk=wallet_id))
+    found = _to_accounts(list(rows), current_schema(), firm_name)
+    return _valued(found[0]) if found else None
+
+
 def _shown_wallets(user: User) -> QuerySet[Wallet]:
+    is_shown = Q(status__in=SHOWN_STATUSES) | Q(kind=WalletKind.PROP_FIRM)
+    rows = Wallet.objects.filter(is_shown, user=user).exclude(status=Wallet.Status.DELETED)
+    return _with_recorded_equity(rows).order_by("id")
+
+
+def _with_recorded_equity(rows: QuerySet[Wallet]) -> QuerySet[Wallet]:
     points = EquityPoint.objects.filter(wallet_id=OuterRef("pk")).order_by("-hour_at")
     worth = points.annotate(worth=F("cash") + F("position_value")).values("worth")[:1]
-    is_shown = Q(status__in=SHOWN_STATUSES) | Q(kind=WalletKind.PROP_FIRM)
-    return (
-        Wallet.objects.filter(is_shown, user=user)
-        .exclude(status=Wallet.Status.DELETED)
-        .select_related("firm_account")
-        .annotate(recorded_equity=Subquery(worth))
-        .order_by("id")
-    )
+    return rows.select_related("firm_account").annotate(recorded_equity=Subquery(worth))
 
 
 def _valued(account: Account) -> Account:
