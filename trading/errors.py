@@ -1,6 +1,6 @@
-"""Refusals that reading and writing orders share."""
+"""Refusals that several services and selectors share."""
 
-from polysim.kernel.errors import NotFound
+from polysim.kernel.errors import NotFound, PolysimError
 
 
 class OrderNotFound(NotFound):
@@ -8,3 +8,41 @@ class OrderNotFound(NotFound):
 
     code = "ORDER_NOT_FOUND"
     message = "There is no such order."
+
+
+class AccountNotFound(NotFound):
+    """No such firm account, or another firm's (partner-api, No enumeration)."""
+
+    code = "ACCOUNT_NOT_FOUND"
+    message = "There is no such account."
+
+
+class TraderNotFound(NotFound):
+    """Nobody of this firm has this `user_id`."""
+
+    code = "USER_NOT_FOUND"
+    message = "There is no such user."
+
+
+class ManagedByProgram(PolysimError):
+    """A prop program runs this account; the firm ends the challenge instead."""
+
+    code = "MANAGED_BY_PROGRAM"
+    status = 409
+    message = "This account is run by a prop program and changed through it only."
+
+
+class AccountExternalIdConflict(PolysimError):
+    """The `external_id` names an account with another trader, stage or starting balance."""
+
+    code = "EXTERNAL_ID_CONFLICT"
+    status = 409
+    message = "This external_id belongs to an account with other defining fields."
+
+
+class AccountLimitReached(PolysimError):
+    """The trader has as many active accounts at this firm as one may have."""
+
+    code = "ACCOUNT_LIMIT_REACHED"
+    status = 409
+    message = "This trader has 50 active accounts. Close one first."

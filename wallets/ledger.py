@@ -73,8 +73,14 @@ def deposit(*, wallet_id: int, amount: Decimal) -> Posting:
 
 
 def reset_to(
-    *, wallet_id: int, generation: int, balance: Decimal, target: Decimal, suffix: str = ""
+    *,
+    wallet_id: int,
+    generation: int,
+    balance: Decimal,
+    target: Decimal,
+    suffix: str = "",
+    memo: str = "",
 ) -> Posting:
     """The difference that brings free cash from `balance` to `target` (accounts-api 13.1)."""
     reference = suffix or f"wallet:{wallet_id}:reset:{generation}"
-    return Posting(RESET, reference, target - balance)
+    return Posting(RESET, reference, target - balance, memo=memo)

@@ -104,7 +104,7 @@ LEFT JOIN LATERAL (
   LEFT JOIN LATERAL (SELECT r.payouts FROM public.markets_marketresolution r
     WHERE r.market_id = p.market_id ORDER BY r.version DESC LIMIT 1) result ON true
   WHERE p.wallet_id = a.wallet_id AND p.status = 'OPEN'
-) held ON a.status = 'active'
+) held ON a.closing_envelope IS NULL
 """
 
 

@@ -31,9 +31,9 @@ CREATE OR REPLACE FUNCTION refuse_wallet(v_wallet wallets_wallet, p_is_key boole
   SELECT CASE
     WHEN v_wallet.id IS NULL OR v_wallet.status = 'DELETED' THEN 'WALLET_NOT_FOUND'
     WHEN p_is_key AND v_wallet.kind NOT IN ('API', 'SANDBOX') THEN 'WALLET_READ_ONLY'
+    WHEN v_wallet.trading_state = 'CLOSED' THEN 'ACCOUNT_CLOSED'
     WHEN v_wallet.status <> 'ACTIVE' THEN 'WALLET_FROZEN'
     WHEN v_wallet.trading_state = 'READ_ONLY' THEN 'ACCOUNT_READ_ONLY'
-    WHEN v_wallet.trading_state = 'CLOSED' THEN 'ACCOUNT_CLOSED'
   END
 $$;
 

@@ -100,6 +100,7 @@ def restart_wallet(
     snapshot: Mapping[str, Any],
     now: datetime,
     is_paid: bool = False,
+    memo: str = "",
 ) -> Wallet:
     """Cash to `baseline` in place, next generation, snapshot kept, fresh equity point.
 
@@ -118,6 +119,7 @@ def restart_wallet(
         generation=wallet.generation,
         balance=wallet.balance,
         target=baseline,
+        memo=memo,
     )
     post(wallet=wallet, posting=posting, now=now)
     wallet.generation += 1

@@ -9,5 +9,26 @@ from trading.services.firm_accounts.control import (
     liquidate_positions,
     make_read_only,
 )
+from trading.services.firm_accounts.ending import (
+    close_account,
+    close_accounts_of_user,
+    reset_account,
+)
+from trading.services.firm_accounts.provisioning import (
+    Provisioned,
+    provision_account,
+    update_account,
+)
 
-__all__ = ["Liquidation", "ReadOnlyResult", "liquidate_positions", "make_read_only"]
+__all__ = [
+    "Liquidation",
+    "Provisioned",
+    "ReadOnlyResult",
+    "close_account",
+    "close_accounts_of_user",
+    "liquidate_positions",
+    "make_read_only",
+    "provision_account",
+    "reset_account",
+    "update_account",
+]
