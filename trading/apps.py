@@ -12,3 +12,6 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         from trading import receivers  # noqa: F401 (connects them)
+        from trading.selectors.events import register_renderers
+
+        register_renderers()

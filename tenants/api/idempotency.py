@@ -19,7 +19,7 @@ from polysim.kernel.api.errors import handle_exception, to_refusal
 from polysim.kernel.api.views import ApiView
 from polysim.kernel.clock import utc_now
 from polysim.kernel.idempotency import hash_body, read_idempotency_key
-from tenants.models import IdempotencyRecord
+from tenants.models import IdempotencyRecord, User
 from tenants.services.idempotency import claim_request, finish_request, release_request
 
 Method = Callable[..., Response]
@@ -36,25 +36,35 @@ def idempotent(*, secrets: Sequence[str] = ()) -> Callable[[Method], Method]:
     def decorate(method: Method) -> Method:
         @wraps(method)
         def inner(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> Response:
-            key = read_idempotency_key(request._request)
-            if key is None:
-                return method(self, request, *args, **kwargs)
-            claim = claim_request(
-                user=self.identity.user,
+            return run_once(
+                lambda: method(self, request, *args, **kwargs),
+                request=request,
+                user_of=lambda: self.identity.user,
                 path=f"{request.method} {request.path}",
-                key=key,
-                body_hash=hash_body(request.data),
-                now=utc_now(),
-            )
-            if claim.is_replay:
-                return _replay(claim.record)
-            return _run(
-                lambda: method(self, request, *args, **kwargs), claim.record, request, secrets
+                secrets=secrets,
             )
 
         return inner
 
     return decorate
+
+
+def run_once(
+    run: Callable[[], Response],
+    *,
+    request: Request,
+    user_of: Callable[[], User],
+    path: str,
+    secrets: Sequence[str] = (),
+) -> Response:
+    """What `idempotent` does, for a caller whose records are kept under somebody's name."""
+    key = read_idempotency_key(request._request)
+    if key is None:
+        return run()
+    claim = claim_request(
+        user=user_of(), path=path, key=key, body_hash=hash_body(request.data), now=utc_now()
+    )
+    return _replay(claim.record) if claim.is_replay else _run(run, claim.record, request, secrets)
 
 
 def _replay(record: IdempotencyRecord) -> Response:

@@ -10,8 +10,9 @@ from django.db import IntegrityError, transaction
 from polysim.kernel.errors import PolysimError
 from polysim.kernel.ratelimits import raise_identity_version
 from tenants.lookups import clear_lookups
-from tenants.models import ApiKey, StaffMembership, User
+from tenants.models import ApiKey, Participant, StaffMembership, User
 from tenants.services.audit import write_audit
+from tenants.signals import user_deleted
 
 # Without letters and digits that look alike.
 HANDLE_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -118,7 +119,10 @@ def deactivate_user(*, user: User, actor: User | None, now: datetime) -> None:
 
 @transaction.atomic
 def anonymise_user(*, user: User, actor: User | None, now: datetime) -> None:
-    """Deactivate and remove everything that names the person. A user is never deleted."""
+    """Deactivate and remove everything that names the person. A user is never deleted.
+
+    Firms keep their own `external_id` of the person; `user_deleted` is sent on commit.
+    """
     deactivate_user(user=user, actor=actor, now=now)
     EmailAddress.objects.filter(user=user).delete()
     user.email = f"deleted-{user.pk}@deleted.invalid"
@@ -126,7 +130,9 @@ def anonymise_user(*, user: User, actor: User | None, now: datetime) -> None:
     user.display_name = ""
     user.set_unusable_password()
     user.save(update_fields=["email", "handle", "display_name", "password"])
+    Participant.objects.filter(user=user).update(email=user.email, metadata={})
     write_audit(actor=actor, action="user.anonymised", subject=user, now=now)
+    transaction.on_commit(lambda: user_deleted.send(sender=User, user=user, now=now))
 
 
 def forget_identities() -> None:

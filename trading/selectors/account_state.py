@@ -129,14 +129,14 @@ def _state(row: Sequence[Any]) -> AccountState:
         _decoded(metadata) or {},
         _decoded(closing_envelope),
         _decoded(prices) or {},
-        tuple(_holding(one) for one in _decoded(held) or ()),
+        tuple(_holding(one) for one in _decoded(held, parse_float=Decimal) or ()),
     )
     return AccountState(*(*plain, *read))
 
 
-def _decoded(value: Any) -> Any:
-    """JSON as Django's raw cursors give it: text, whose numbers are never floats here."""
-    return json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
+def _decoded(value: Any, **options: Any) -> Any:
+    """JSON as Django's raw cursors give it: text. A firm's own numbers stay what they were."""
+    return json.loads(value, **options) if isinstance(value, str) else value
 
 
 def _holding(row: Sequence[Any]) -> Holding:

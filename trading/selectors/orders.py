@@ -48,6 +48,7 @@ _ORDER_FIELDS = {
     "created_at": "created_at",
     "filled_at": "filled_at",
     "cancelled_at": "cancelled_at",
+    "placed_by": "placed_by",
 }
 
 
@@ -93,6 +94,19 @@ def list_orders(
         encode_cursor(rows[-1].created_at.isoformat(), rows[-1].order_id) if has_more else None
     )
     return OrderPage(rows, next_cursor, has_more, total)
+
+
+def list_account_orders(
+    *, wallet_id: int, status: str | None = None, before_id: int = 0, limit: int = 50
+) -> tuple[list[OrderRow], bool]:
+    """(orders of a firm account newest first, whether there are more) below an order id (B2)."""
+    chosen = Order.objects.filter(wallet_id=wallet_id)
+    if status is not None:
+        chosen = chosen.filter(status="PENDING" if status == "OPEN" else status)
+    if before_id:
+        chosen = chosen.filter(pk__lt=before_id)
+    found = list(chosen.order_by("-pk").values(*_ORDER_FIELDS.values())[: limit + 1])
+    return _order_rows(found[:limit]), len(found) > limit
 
 
 def get_order(*, wallet_ids: Sequence[int], order_id: int) -> OrderRow:

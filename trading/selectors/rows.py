@@ -43,6 +43,7 @@ class OrderRow:
     filled_at: datetime | None
     cancelled_at: datetime | None
     hold_reason: str | None = None
+    placed_by: str = "trader"
 
     @property
     def limit_price(self) -> Decimal | None:

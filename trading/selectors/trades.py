@@ -16,7 +16,9 @@ from django.db.models import F
 from polysim.kernel.api.partner_cursors import decode_list_cursor, encode_list_cursor
 from polysim.kernel.clock import iso_micro_text
 from polysim.kernel.money import four_places_text, money_text
+from trading.errors import AccountNotFound
 from trading.models import Trade
+from wallets.models import FirmAccount
 
 LIMIT_MAX = 200
 # Between the moment an order is placed with and its booking lie lock waits of seconds at most, so
@@ -71,14 +73,16 @@ class TradePage:
 
 
 def list_trades(
-    *,
-    wallet_id: int,
-    account_id: UUID,
-    filters: TradeFilters,
-    cursor: str | None = None,
-    limit: int = 50,
+    *, account_id: UUID, filters: TradeFilters, cursor: str | None = None, limit: int = 50
 ) -> TradePage:
-    """A page behind the cursor; one query, one more for each time bound. Raises InvalidCursor for one of another feed."""
+    """A page behind the cursor: a query for the account, one for the page, one a time bound.
+
+    Raises AccountNotFound, and InvalidCursor for a cursor of another feed or other filters.
+    """
+    found_ids = FirmAccount.objects.filter(wallet__account_id=account_id)
+    wallet_id = found_ids.values_list("pk", flat=True).first()
+    if wallet_id is None:
+        raise AccountNotFound()
     scope = {"list": "trades", "account": account_id, **asdict(filters)}
     after = decode_list_cursor(cursor, scope=scope)
     chosen = _within_times(Trade.objects.filter(wallet_id=wallet_id), wallet_id, filters)

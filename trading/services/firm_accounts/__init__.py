@@ -19,6 +19,7 @@ from trading.services.firm_accounts.provisioning import (
     provision_account,
     update_account,
 )
+from trading.services.firm_accounts.rows import find_account, find_account_owner
 
 __all__ = [
     "Liquidation",
@@ -26,6 +27,8 @@ __all__ = [
     "ReadOnlyResult",
     "close_account",
     "close_accounts_of_user",
+    "find_account",
+    "find_account_owner",
     "liquidate_positions",
     "make_read_only",
     "provision_account",

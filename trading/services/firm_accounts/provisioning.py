@@ -51,7 +51,7 @@ def provision_account(
     now: datetime,
     rules: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
-    test_clock: TestClock | None = None,
+    test_clock_id: UUID | None = None,
 ) -> Provisioned:
     """A funded account of one of the firm's traders, once per `external_id` (dollars).
 
@@ -79,7 +79,7 @@ def provision_account(
                     defining=defining,
                     rules=rules or {},
                     metadata=metadata or {},
-                    test_clock=test_clock,
+                    test_clock=_find_clock(test_clock_id),
                     time_zone=firm.time_zone,
                     actor=actor,
                     now=now,
@@ -90,6 +90,15 @@ def provision_account(
             if found is None:
                 raise
     return Provisioned(get_envelope(wallet_id=found.pk, now=now), is_new=False)
+
+
+def _find_clock(clock_id: UUID | None) -> TestClock | None:
+    if clock_id is None:
+        return None
+    clock = TestClock.objects.filter(pk=clock_id).exclude(status=TestClock.Status.DELETED).first()
+    if clock is None:
+        raise ValidationFailed([("test_clock_id", "is no test clock of yours")])
+    return clock
 
 
 def _find_earlier(external_id: str, defining: tuple[int, str, Decimal]) -> FirmAccount | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from polysim.kernel.tenancy import require_building
+from tenants.models import User
 from tenants.office.services import Actor, write_event, write_firm_audit
 from trading.errors import AccountNotFound, ManagedByProgram
 from trading.events import tell_evaluator
@@ -33,6 +34,12 @@ def find_account(*, account_id: UUID | None = None, wallet_id: int | None = None
         raise AccountNotFound()
     account: FirmAccount = found
     return account
+
+
+def find_account_owner(*, account_id: UUID) -> User:
+    """Whose account it is; raises AccountNotFound."""
+    owner: User = User.objects.get(pk=find_account(account_id=account_id).wallet.user_id)
+    return owner
 
 
 def lock_account(*, account_id: UUID | None = None, wallet_id: int | None = None) -> FirmAccount:
