@@ -5,10 +5,12 @@ from datetime import datetime
 from django.db import transaction
 
 from polysim.kernel.errors import PolysimError
+from prop.errors import StateConflict
 from prop.lifecycle import CANCELLED_BY_CUSTOMER, lifecycle_of
 from prop.models import (
     ActivationStatus,
     Challenge,
+    ChallengeStatus,
     PaymentStatus,
     PropAccount,
     Purchase,
@@ -22,10 +24,20 @@ from prop.services.activation import (
     refund_reference,
     save_lifecycle,
 )
+from prop.services.challenge_control import cancel_challenge
 from prop.services.purchases import find_purchase
 from tenants.models import User
+from tenants.office.services import Actor, write_firm_audit
 from wallets.models import LedgerTransaction
 from wallets.services import set_trading_enabled, transfer_money
+
+REFUNDABLE = (
+    PurchaseStatus.PAID,
+    PurchaseStatus.ACCOUNT_CREATED,
+    PurchaseStatus.ACTIVE,
+    PurchaseStatus.FAILED,
+)
+REASON = "The purchase was refunded"
 
 
 class CancelNotAllowed(PolysimError):
@@ -63,8 +75,41 @@ def cancel_purchase(*, customer: User, purchase_id: int, now: datetime) -> Purch
     return purchase
 
 
+@transaction.atomic
+def refund_purchase(*, purchase_id: int, actor: Actor, now: datetime) -> Purchase:
+    """MngRefundPropPurchase: credit what was paid to the payer once; status becomes refunded.
+
+    A running challenge of the purchase is cancelled with it. Raises NotFound; StateConflict for
+    a purchase that is pending or refunded, or whose fee was never taken.
+    """
+    known = find_purchase(purchase_id)
+    purchase = lock_purchase(purchase_id=known.pk, customer_id=known.customer_id)
+    before = purchase.get_status_display()
+    if purchase.status not in REFUNDABLE:
+        raise StateConflict(f"The purchase is {before}.")
+    is_granted = purchase.amount == 0 and purchase.payment_status == PaymentStatus.PAID
+    if not is_granted and not is_booked(fee_reference(purchase.pk)):
+        raise StateConflict("Nothing was paid for this purchase.")
+    running = purchase.challenges.filter(
+        status__in=[ChallengeStatus.PENDING, ChallengeStatus.ACTIVE]
+    )
+    for challenge_id in list(running.values_list("pk", flat=True)):
+        cancel_challenge(challenge_id=challenge_id, reason=REASON, actor=actor, now=now)
+    _give_back(purchase, now)
+    write_firm_audit(
+        actor=actor,
+        action="prop.purchase.refunded",
+        object_type="purchase",
+        object_id=purchase.pk,
+        now=now,
+        before={"status": before},
+        after={"status": purchase.get_status_display(), "amount": str(purchase.amount)},
+    )
+    return purchase
+
+
 def _give_back(purchase: Purchase, now: datetime) -> Purchase:
-    """Credit the fee that was taken, once; accounts opened for it take no orders any more."""
+    """Credit the fee that was taken, once; the account opened for it takes no orders any more."""
     taken = is_booked(fee_reference(purchase.pk))
     if taken and not is_booked(refund_reference(purchase.pk)):
         transfer_money(
@@ -76,11 +121,10 @@ def _give_back(purchase: Purchase, now: datetime) -> Purchase:
             house=FEE_HOUSE,
             now=now,
         )
+    # Accounts of challenges are the challenge's: cancelling it makes them read-only.
     opened = PropAccount.objects.filter(key=f"purchase:{purchase.pk}:account").first()
-    if opened is not None:
-        set_trading_enabled(
-            wallet_id=opened.pk, is_enabled=False, now=now, reason="The purchase was refunded"
-        )
+    if opened is not None and not Challenge.objects.filter(purchase=purchase).exists():
+        set_trading_enabled(wallet_id=opened.pk, is_enabled=False, now=now, reason=f"{REASON}.")
     purchase.status = PurchaseStatus.REFUNDED
     purchase.payment_status = PaymentStatus.REFUNDED
     purchase.activation_status = ActivationStatus.CANCELLED
