@@ -117,7 +117,7 @@ class PhaseArrays:
         self.count = 0
         self.day_results: list[tuple[int, ...]] = []
         self.is_active: Mask = np.zeros(0, dtype=np.bool_)
-        # Whether a rule on counts fires.
+        # Whether a rule on counts fires, or a rule without a column wants every pass.
         self.is_over: Mask = np.zeros(0, dtype=np.bool_)
         self._table = TermsTable()
         self._index = _Index()
@@ -289,6 +289,7 @@ class PhaseArrays:
             | (self.market_exposure[rows] > table.market_exposure[of])
             | (self.event_exposure[rows] > table.event_exposure[of])
             | (days > table.max_trading_days[of])
+            | (table.always[of] > 0)
         )
 
     def _raise_peaks(self, equity: Column, is_stale: Mask) -> None:

@@ -4,6 +4,9 @@
 market and per event: the first of them that fired fails the phase. 5 profit target, held back by
 6 trading days, profitable days and consistency: passes it. 7 trading days at most, inactivity,
 8 duration: looked at only when nothing before decided.
+
+A new rule is a setting in `Terms`, one class, and its place in one of the lists below. `table` may
+give it a column, which spares the phases that have it a judgement in every pass.
 """
 
 from .counts import (

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from . import catalogue
 from .columns import Column, column
 from .exact import FAR, SECONDS_PER_DAY, share_down, share_half_up, share_up
 from .passing import target_equity
@@ -13,6 +14,20 @@ TRAILING = DRAWDOWN_MODES.index("trailing")
 TRAILING_EOD = DRAWDOWN_MODES.index("trailing_eod")
 LOCKED = DRAWDOWN_MODES.index("trailing_locked")
 INITIAL = DAILY_BASES.index("initial")
+
+# Rules that have a column here. A phase with any other rule that can end it is judged in every
+# pass: right from the rule's first day, and fast once it has its column too.
+FOLDED = {
+    "max_total_loss_pct",
+    "max_daily_loss_pct",
+    "max_daily_profit_pct",
+    "max_positions",
+    "max_exposure_market_pct",
+    "max_exposure_event_pct",
+    "max_trading_days",
+    "max_inactive_days",
+    "duration_days",
+}
 
 # No scaled amount of a phase may be larger (about 1.15 * 10**12 dollars): more than the database
 # holds, and far enough from 2**63 for sums of thresholds.
@@ -45,7 +60,13 @@ def _limits(terms: Terms) -> dict[str, int]:
         "duration": terms.duration_days * SECONDS_PER_DAY or FAR,
         "inactive_after": terms.max_inactive_days * SECONDS_PER_DAY or FAR,
         "needs_results": int(terms.consistency_pct > 0 or terms.min_profitable_days > 0),
+        "always": int(_has_unfolded_rule(terms)),
     }
+
+
+def _has_unfolded_rule(terms: Terms) -> bool:
+    rules = (*catalogue.FAIL_RULES, *catalogue.LATE_RULES)
+    return any(rule.name not in FOLDED and rule.is_on(terms) for rule in rules)
 
 
 def _most(start: int, percent: int) -> int:
@@ -72,6 +93,7 @@ class TermsTable:
     event_exposure: Column
     duration: Column
     inactive_after: Column
+    always: Column
 
     def __init__(self) -> None:
         self.terms: list[Terms] = []

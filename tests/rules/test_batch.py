@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from polysim.kernel.money import SCALE, from_scaled
-from prop.rules import DECIDE, WARN, PhaseArrays, PhaseColumns, Terms, evaluate
+from prop.rules import DECIDE, WARN, PhaseArrays, PhaseColumns, Terms, catalogue, evaluate
 from prop.rules.columns import market_values, percents_of, shares_up
+from prop.rules.counts import MaxTradingDays
 from prop.rules.exact import FAR, percent_of, share_up
 from tests.rules.build import BARE, DAY, START_TIME, TERMS, scaled, terms
 from trading.engine.valuation import market_value
@@ -187,6 +188,17 @@ class TestAttention:
 
         assert attention(arrays) == [DECIDE | WARN]
         assert attention(arrays, AT + 1) == [0]
+
+    def test_is_always_drawn_by_a_rule_that_the_arrays_do_not_know_yet(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class NoTradeAtAll(MaxTradingDays):
+            name = "min_trading_days"
+
+        monkeypatch.setattr(catalogue, "LATE_RULES", (*catalogue.LATE_RULES, NoTradeAtAll()))
+        with_it, without = terms(BARE, min_trading_days=1), terms(BARE, max_positions=1)
+
+        assert attention(arrays_of(with_it, without)) == [DECIDE, 0]
 
 
 class TestRows:

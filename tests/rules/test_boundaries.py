@@ -84,6 +84,14 @@ def test_exposure_may_be_its_limit_and_not_a_millionth_more(rule: str, measure: 
     assert verdict.breaches[0].basis_value == 10_000
 
 
+def test_exposure_is_compared_unrounded() -> None:
+    # 33.333333 % of 333.333333 are 111.111109888..., between two millionths.
+    limited = terms(BARE, initial_balance="333.333333", max_exposure_market_pct="33.333333")
+
+    assert judge(limited, market_exposure="111.111109").state == "active"
+    assert judge(limited, market_exposure="111.111110").state == "failed"
+
+
 def test_min_trading_days_holds_a_pass_back_until_its_day() -> None:
     aimed = terms(BARE, profit_target_pct="8", min_trading_days=3)
 
