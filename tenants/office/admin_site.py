@@ -96,6 +96,10 @@ class BackOfficeSite(UnfoldAdminSite):
 
         return inner
 
+    def screen_of(self, model: Any) -> Any:
+        """The screen that shows a model."""
+        return self._registry[model]
+
     def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The dashboard of the part that stands furthest right."""
         assert self.dashboard is not None, "a part of Polysim registers the dashboard"

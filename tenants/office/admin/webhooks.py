@@ -1,20 +1,206 @@
 """Where the firm wants to hear of events, and how their deliveries fared."""
 
 import json
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from django import forms
+from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 
-from tenants.office.admin.screens import Screen, register
+from polysim.kernel.clock import utc_now
+from tenants.office.admin.screens import Command, Screen, register, show_once
 from tenants.office.admin.traders import is_uuid
+from tenants.office.admin_site import actor_of, backoffice
 from tenants.office.cells import code, column, link, moment_text, tag, with_sub
 from tenants.office.models import EVENT_TYPES, WebhookDelivery, WebhookEndpoint
+from tenants.office.services.endpoints import (
+    create_endpoint,
+    delete_endpoint,
+    rotate_secret,
+    update_endpoint,
+)
+from tenants.office.services.replaying import (
+    replay_deliveries,
+    replay_delivery,
+    send_test_event,
+)
 
 DELIVERIES_SHOWN = 20
+REPLAY_DAYS_MAX = 30
 TONES = {"pending": "warn", "succeeded": "gain", "failed": "loss"}
+
+
+class EndpointForm(forms.Form):
+    """Where to send which events."""
+
+    url = forms.CharField(max_length=2048, label="Address", help_text="https, publicly reachable.")
+    description = forms.CharField(max_length=255, required=False)
+    event_types = forms.MultipleChoiceField(
+        choices=[("*", "All events, those to come too"), *((one, one) for one in EVENT_TYPES)],
+        initial=["*"],
+        widget=forms.CheckboxSelectMultiple,
+        label="Events",
+    )
+
+    def prepare(self, request: HttpRequest, row: WebhookEndpoint | None) -> None:
+        """Begin with what an endpoint has."""
+        if row is not None:
+            for name in ("url", "description", "event_types"):
+                self.fields[name].initial = getattr(row, name)
+
+
+class ReplayForm(forms.Form):
+    """Which events to send again."""
+
+    hours = forms.IntegerField(
+        min_value=1,
+        max_value=REPLAY_DAYS_MAX * 24,
+        initial=24,
+        label="Events of the last hours",
+        help_text="Events are kept for 30 days.",
+    )
+    only_failed = forms.BooleanField(
+        required=False, initial=True, label="Only deliveries that failed"
+    )
+
+
+def _chosen(types: list[str]) -> list[str]:
+    return ["*"] if "*" in types else types
+
+
+def _show(request: HttpRequest, secret: str, words: str) -> HttpResponse:
+    screen = backoffice.screen_of(WebhookEndpoint)
+    return show_once(request, screen, title="The signing secret", secret=secret, words=words)
+
+
+def _change(request: HttpRequest, row: WebhookEndpoint, data: Mapping[str, Any]) -> str:
+    update_endpoint(
+        endpoint_id=row.pk,
+        url=data["url"],
+        description=data["description"],
+        event_types=_chosen(data["event_types"]),
+        actor=actor_of(request),
+        now=utc_now(),
+    )
+    return "Saved."
+
+
+def _switch(request: HttpRequest, row: WebhookEndpoint, data: Mapping[str, Any]) -> str:
+    is_enabled = not row.is_enabled
+    update_endpoint(
+        endpoint_id=row.pk, is_enabled=is_enabled, actor=actor_of(request), now=utc_now()
+    )
+    return f"The endpoint is switched {'on' if is_enabled else 'off'}."
+
+
+def _test(request: HttpRequest, row: WebhookEndpoint, data: Mapping[str, Any]) -> str:
+    send_test_event(endpoint_id=row.pk, actor=actor_of(request), now=utc_now())
+    return "A webhook.test event is on its way."
+
+
+def _rotate(request: HttpRequest, row: WebhookEndpoint, data: Mapping[str, Any]) -> HttpResponse:
+    made = rotate_secret(endpoint_id=row.pk, actor=actor_of(request), now=utc_now())
+    return _show(request, made.secret, "Both secrets sign for 24 hours.")
+
+
+def _replay(request: HttpRequest, row: WebhookEndpoint, data: Mapping[str, Any]) -> str:
+    now = utc_now()
+    count = replay_deliveries(
+        endpoint_id=row.pk,
+        since=now - timedelta(hours=data["hours"]),
+        only_failed=data["only_failed"],
+        actor=actor_of(request),
+        now=now,
+    )
+    return f"{count} event{'' if count == 1 else 's'} on the way again, with the same ids."
+
+
+def _delete(request: HttpRequest, row: WebhookEndpoint, data: Mapping[str, Any]) -> HttpResponse:
+    delete_endpoint(endpoint_id=row.pk, actor=actor_of(request), now=utc_now())
+    messages.success(request, "The endpoint is deleted.")
+    return redirect("backoffice:webhooks")
+
+
+def _replay_one(request: HttpRequest, row: WebhookDelivery, data: Mapping[str, Any]) -> str:
+    replay_delivery(
+        endpoint_id=row.endpoint_id, delivery_id=row.pk, actor=actor_of(request), now=utc_now()
+    )
+    return "On its way again, with the same id."
+
+
+def _why_off(request: HttpRequest, row: WebhookEndpoint) -> str:
+    return "" if row.is_enabled else "The endpoint is switched off. Switch it on first."
+
+
+def _why_on(request: HttpRequest, row: WebhookEndpoint) -> str:
+    return "It is switched on." if row.is_enabled else ""
+
+
+def _why_not_replayed(request: HttpRequest, row: WebhookDelivery) -> str:
+    if row.endpoint.deleted_at is not None:
+        return "The endpoint was deleted."
+    return _why_off(request, row.endpoint)
+
+
+MANAGE = "webhooks.manage"
+ENDPOINT_COMMANDS = (
+    Command(
+        "test",
+        "Send a test",
+        MANAGE,
+        "Sends webhook.test to this address alone.",
+        _test,
+        tone="primary",
+        why_not=_why_off,
+    ),
+    Command(
+        "replay",
+        "Replay",
+        MANAGE,
+        "Sends events again with the same ids and new times.",
+        _replay,
+        form=ReplayForm,
+        why_not=_why_off,
+    ),
+    Command("change", "Change", MANAGE, "Address, words, events.", _change, form=EndpointForm),
+    Command(
+        "rotate",
+        "Rotate the secret",
+        MANAGE,
+        "Shows a new secret once; both sign for 24 hours.",
+        _rotate,
+    ),
+    Command(
+        "switch-off",
+        "Switch off",
+        MANAGE,
+        "What is on its way ends; it can be replayed.",
+        _switch,
+        why_not=_why_off,
+    ),
+    Command(
+        "switch-on",
+        "Switch on",
+        MANAGE,
+        "Events are sent again from now on; the missed ones by a replay.",
+        _switch,
+        why_not=_why_on,
+    ),
+    Command(
+        "delete",
+        "Delete",
+        MANAGE,
+        "Removes the endpoint and its secret for good.",
+        _delete,
+        tone="danger",
+    ),
+)
 
 
 @register(WebhookEndpoint)
@@ -30,6 +216,10 @@ class WebhookScreen(Screen):
     detail_template = "office/webhook.html"
     ordering = ("-created_at",)
     list_display = ("url_cell", "events", "state", "success", "made")
+    create_right = "webhooks.manage"
+    create_words = "New endpoint"
+    create_form = EndpointForm
+    commands = ENDPOINT_COMMANDS
     list_filter = ("is_enabled",)
     csv_columns = {
         "id": lambda row: row.pk,
@@ -46,6 +236,16 @@ class WebhookScreen(Screen):
     def search(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
         named = Q(url__icontains=term) | Q(description__icontains=term)
         return queryset.filter(named | Q(pk=term) if is_uuid(term) else named)
+
+    def create(self, request: HttpRequest, data: Mapping[str, Any]) -> HttpResponse:
+        made = create_endpoint(
+            url=data["url"],
+            description=data["description"],
+            event_types=_chosen(data["event_types"]),
+            actor=actor_of(request),
+            now=utc_now(),
+        )
+        return _show(request, made.secret, f"Verify the signatures of {made.endpoint.url} with it.")
 
     @column("Address", order="url")
     def url_cell(self, row: WebhookEndpoint) -> Any:
@@ -100,6 +300,17 @@ class DeliveryScreen(Screen):
     list_display = ("message", "target", "state", "tries", "answer", "made")
     list_filter = ("status", EventTypeFilter)
     list_select_related = ("event", "endpoint")
+    commands = (
+        Command(
+            "replay",
+            "Replay",
+            MANAGE,
+            "Sends the event again with the same id, from the start of its schedule.",
+            _replay_one,
+            tone="primary",
+            why_not=_why_not_replayed,
+        ),
+    )
     csv_columns = {
         "id": lambda row: row.pk,
         "message_id": lambda row: row.event.message_id,
