@@ -148,6 +148,8 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SYNC_EVERY = 1
 CELERY_TASK_ROUTES = {
+    "tenants.tasks.send_login_link": {"queue": "mail"},
+    "tenants.tasks.renew_login_link": {"queue": "mail"},
     "tenants.office.*": {"queue": "webhooks"},
     "trading.markets.*": {"queue": "feed"},
     "prop.tasks.*_jobs": {"queue": "jobs"},
@@ -234,6 +236,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+ACCOUNT_EMAIL_MAX_LENGTH = 320
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -369,7 +372,14 @@ LOGGING = {
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"hide_link_tokens": {"()": "polysim.logs.HideLinkTokens"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["hide_link_tokens"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env_text("POLYSIM_LOG_LEVEL", "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},

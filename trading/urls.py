@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from trading.views import accounts, market, markets, orders, portfolio, settings, status
+from trading.views import accounts, login_link, market, markets, orders, portfolio, settings, status
 
 
 class TextSlugConverter(StringConverter):
@@ -37,6 +37,8 @@ urlpatterns = [
     path("settings/wallets/archive/", settings.archive, name="archive_wallet"),
     path("status/", status.status_page, name="status"),
     path("help/", status.help_page, name="help"),
+    path("link/new/", login_link.new_login_link, name="new_login_link"),
+    path("link/<str:token>/", login_link.login_link, name="login_link"),
     path("account/", accounts.account_list, name="accounts"),
     path("account/switch/", accounts.switch_account, name="switch_account"),
     path("account/bar/", accounts.account_bar, name="account_bar"),

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+# What partner-api 1 allows; allauth's table has the same (ACCOUNT_EMAIL_MAX_LENGTH).
+EMAIL_LENGTH_MAX = 320
 # Nine or ten digits, below 2**31 (the user's lock is named by a 32-bit number).
 USER_ID_MIN = 100_000_000
 USER_ID_END = 2**31
@@ -67,7 +69,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         NEVER = "never", "Never"
 
     auth_user_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    email = models.EmailField(max_length=254)
+    email = models.EmailField(max_length=EMAIL_LENGTH_MAX)
     handle = models.CharField(max_length=32, unique=True, help_text="Public name; no e-mail in it.")
     display_name = models.CharField(max_length=64, blank=True, default="")
     plan = models.CharField(max_length=16, choices=Plan, default=Plan.FREE)

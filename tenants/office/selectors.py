@@ -1,4 +1,4 @@
-"""Reading a firm's webhooks: endpoints, deliveries, and which buildings have work."""
+"""Reading a firm's office: webhooks and their work, the login mails of a sandbox."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 from psycopg import sql
 
-from tenants.office.models import WebhookDelivery, WebhookEndpoint
+from tenants.office.models import SandboxMail, WebhookDelivery, WebhookEndpoint
 
 
 def list_endpoints() -> list[WebhookEndpoint]:
@@ -83,3 +83,11 @@ def _work_of(schema: str) -> sql.Composed:
         events=sql.Identifier(schema, "office_webhookevent"),
         deliveries=sql.Identifier(schema, "office_webhookdelivery"),
     )
+
+
+def list_sandbox_mails(*, after_id: int, limit: int, recipient: str = "") -> list[SandboxMail]:
+    """Login mails of a sandbox firm behind `after_id`, oldest first; `recipient` "" is all."""
+    rows = SandboxMail.objects.filter(pk__gt=after_id)
+    if recipient:
+        rows = rows.filter(recipient=recipient)
+    return list(rows.order_by("pk")[:limit])
