@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0005_partners_and_firm_settings"),
+        ("tenants", "0006_rights_taken_from_roles"),
         ("account", "0009_emailaddress_unique_primary_email"),
     ]
 
