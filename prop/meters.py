@@ -166,12 +166,12 @@ def _positions(t: Terms, m: Measures, figures: Figures, moment: Moment) -> Meter
     )  # fmt: skip
 
 
-def _exposure(name: str, held: int, place: str) -> Maker:
+def _exposure(name: str, held: Callable[[Measures], int], place: str) -> Maker:
     def make(t: Terms, m: Measures, figures: Figures, moment: Moment) -> Meter | None:
         limit = RULES_BY_NAME[name].limit(t)
         if limit <= 0:
             return None
-        whole, used = t.initial_balance * limit / 100, from_scaled(getattr(m, held))
+        whole, used = t.initial_balance * limit / 100, from_scaled(held(m))
         return _limit_meter(
             name, t, m, used=used, whole=whole,
             used_words=f"{money_words(used)} of {money_words(whole)}",
@@ -303,8 +303,8 @@ _MAKERS: tuple[Maker, ...] = (
     _total_loss,
     _daily_profit,
     _positions,
-    _exposure("max_exposure_market_pct", "market_exposure", "market"),
-    _exposure("max_exposure_event_pct", "event_exposure", "event"),
+    _exposure("max_exposure_market_pct", lambda m: m.market_exposure, "market"),
+    _exposure("max_exposure_event_pct", lambda m: m.event_exposure, "event"),
     _most_days,
     _inactivity,
     _time,

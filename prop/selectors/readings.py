@@ -5,7 +5,7 @@ For pages and details of single phases; the evaluator reads all phases set-wise 
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -54,21 +54,19 @@ def read_phase(
         cost += paid
     cash = to_scaled(wallet.balance) + to_scaled(wallet.reserved)
     at = int(now.timestamp())
-    measures = _measures(phase, terms, zone, at=at, equity=cash + worth, balance=cash + cost)
     by_market, by_event = _exposures(rows, wallet.pk) if rows else (0, 0)
     ages = [row.mark_age_ms for row in rows]
-    is_stale = any(age is None or age > stale_after_s * 1000 for age in ages)
     known = [age for age in ages if age is not None]
-    full = {
-        **measures,
-        "open_positions": len(rows),
-        "market_exposure": by_market,
-        "event_exposure": by_event,
-        "is_price_stale": is_stale,
-    }
+    measures = replace(
+        _measures(phase, terms, at=at, equity=cash + worth, balance=cash + cost),
+        open_positions=len(rows),
+        market_exposure=by_market,
+        event_exposure=by_event,
+        is_price_stale=any(age is None or age > stale_after_s * 1000 for age in ages),
+    )
     return PhaseReading(
         terms=terms,
-        measures=Measures(**full),
+        measures=measures,
         next_reset_time=next_midnight(at, zone),
         zone=zone,
         positions=rows,
@@ -77,26 +75,26 @@ def read_phase(
 
 
 def _measures(
-    phase: ChallengePhase, terms: Terms, zone: ZoneInfo, *, at: int, equity: int, balance: int
-) -> dict[str, object]:
+    phase: ChallengePhase, terms: Terms, *, at: int, equity: int, balance: int
+) -> Measures:
     days = list(DailySnapshot.objects.filter(phase=phase).order_by("local_date"))
     starts = [to_scaled(day.daily_start_equity) for day in days]
     newest = days[-1] if days else None
     start = terms.scaled.start
     peak = phase.end_of_day_peak if terms.drawdown_mode == "trailing_eod" else phase.peak_equity
     assert phase.start_at is not None
-    return {
-        "at": at,
-        "start_time": int(phase.start_at.timestamp()),
-        "equity": equity,
-        "balance": balance,
-        "day_start_equity": start if newest is None else starts[-1],
-        "day_start_balance": start if newest is None else to_scaled(newest.daily_start_balance),
-        "peak_equity": max(start, to_scaled(peak)),
-        "trading_days": len(days) if terms.trading_days_mode == "snapshots" else phase.trading_days,
-        "day_results": results_of_days(starts),
-        "last_fill_at": 0 if phase.last_fill_at is None else int(phase.last_fill_at.timestamp()),
-    }
+    return Measures(
+        at=at,
+        start_time=int(phase.start_at.timestamp()),
+        equity=equity,
+        balance=balance,
+        day_start_equity=start if newest is None else starts[-1],
+        day_start_balance=start if newest is None else to_scaled(newest.daily_start_balance),
+        peak_equity=max(start, to_scaled(peak)),
+        trading_days=len(days) if terms.trading_days_mode == "snapshots" else phase.trading_days,
+        day_results=results_of_days(starts),
+        last_fill_at=0 if phase.last_fill_at is None else int(phase.last_fill_at.timestamp()),
+    )
 
 
 def _exposures(rows: Iterable[PositionRow], wallet_id: int) -> tuple[int, int]:

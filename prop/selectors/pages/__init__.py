@@ -1,0 +1,1 @@
+"""What the pages of challenges show, read in the firm's building."""
