@@ -1,0 +1,1 @@
+"""The trader's pages of challenges (prop-client 6, ui.md)."""
