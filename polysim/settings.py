@@ -96,6 +96,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "trading.views.context.shell",
+                "prop.views.context.account_rules",
             ],
             "builtins": ["trading.templatetags.polysim"],
         },

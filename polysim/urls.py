@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("wallets.urls")),
     path("", include("trading.urls")),
+    path("", include("prop.urls")),
 ]
 
 handler400 = "polysim.views.bad_request"

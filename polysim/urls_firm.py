@@ -3,7 +3,7 @@
 Pages that every layout links to exist here too, or lead to the platform's host.
 """
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from polysim.views import favicon
 from tenants.office.admin.settings import firm_logo
@@ -27,6 +27,8 @@ urlpatterns = [
     path("markets/<str:slug>/", to_platform, name="market"),
     path("settings/", to_platform, name="settings"),
     path("portfolio/", to_platform, name="portfolio"),
+    path("challenges/", to_platform, name="challenges"),
+    re_path(r"^challenges/.+/$", to_platform),
 ]
 
 handler400 = "polysim.views.bad_request"

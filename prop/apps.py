@@ -9,3 +9,9 @@ class PropConfig(AppConfig):
     name = "prop"
     label = "prop"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from prop.views.context import read_account_room
+        from trading.views.rooms import register_room_reader
+
+        register_room_reader(read_account_room)

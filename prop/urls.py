@@ -14,5 +14,7 @@ urlpatterns = [
     path("challenges/<int:challenge_id>/live/", challenges.live_fragment, name="challenge_live"),
     path("challenges/<int:challenge_id>/points/", challenges.curve_points, name="challenge_points"),
     path("challenges/<int:challenge_id>/why/", challenges.why_page, name="challenge_why"),
-    path("challenges/<int:challenge_id>/days/<str:day>/", challenges.day_page, name="challenge_day"),
+    path(
+        "challenges/<int:challenge_id>/days/<str:day>/", challenges.day_page, name="challenge_day"
+    ),
 ]

@@ -16,8 +16,9 @@ def firm_home(request: HttpRequest) -> HttpResponse:
 
 
 def to_platform(request: HttpRequest, slug: str = "") -> HttpResponse:
-    """The same address on the platform's host, where the terminal is."""
-    return redirect(settings.BASE_URL.rstrip("/") + request.path)
+    """The same address on the platform's host, where the terminal is; it remembers the firm."""
+    firm = request.tenant  # type: ignore[attr-defined]
+    return redirect(f"{settings.BASE_URL.rstrip('/')}{request.path}?tenant={firm.slug}")
 
 
 def firm_signup(request: HttpRequest) -> HttpResponse:

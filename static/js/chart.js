@@ -68,6 +68,8 @@
     line.setData(points);
     lastTime = points[points.length - 1].time;
     if (data.baseline) line.createPriceLine({ price: Number(data.baseline), color: colour("control"), lineWidth: 1, lineStyle: library.LineStyle.Solid, title: "Start" });
+    /* Lines that decide, where they are near enough to be in sight. */
+    (data.lines || []).forEach((rule) => line.createPriceLine({ price: Number(rule.value), color: colour(rule.kind === "target" ? "gain" : "loss"), lineWidth: 1, lineStyle: rule.kind === "floor" ? library.LineStyle.Solid : library.LineStyle.Dashed, title: rule.title }));
     if (data.marks && data.marks.length && library.createSeriesMarkers) {
       library.createSeriesMarkers(line, data.marks.map((mark) => ({ time: mark.time + offset, position: mark.is_sale ? "aboveBar" : "belowBar", shape: mark.is_sale ? "arrowDown" : "arrowUp", color: colour("text") })));
     }

@@ -74,5 +74,21 @@
     Polysim.toast({ title: "Resolved: " + (frame.market_question || "a market of yours"), detail: "your " + Polysim.shares(frame.quantity) + " " + frame.outcome + (isPaid ? " paid $" + frame.payout : " paid nothing"), tone: isPaid ? "gain" : undefined, key: "settled" + frame.position_id + "." + frame.version });
     Polysim.emit("account-changed", frame);
   });
+  /* News of challenges: what ends one stays until it is dismissed. */
+  const CHALLENGE_WORDS = {
+    "prop.challenge.failed": ["Challenge failed", "loss", true],
+    "prop.challenge.phase_changed": ["Phase passed", "gain", true],
+    "prop.challenge.passed": ["Challenge passed", "gain", true],
+    "prop.challenge.cancelled": ["Challenge cancelled", "loss", true],
+    "prop.payout.paid": ["Payout paid", "gain", false],
+    "prop.warning": ["Close to a limit", "loss", false],
+  };
+  Polysim.on("prop", (frame) => {
+    const words = CHALLENGE_WORDS[frame.event];
+    if (!words) return;
+    const data = frame.data || {};
+    Polysim.toast({ title: words[0], detail: data.message || (data.rule || "").replaceAll("_", " "), url: data.challenge_id ? "/challenges/" + data.challenge_id + "/" + (frame.tenant ? "?tenant=" + frame.tenant : "") : undefined, tone: words[1], stays: words[2], key: "prop" + frame.event + frame.id });
+    Polysim.emit("account-changed", frame);
+  });
   Polysim.on("wallet", (frame) => Polysim.emit("account-changed", frame));
 })(window.Polysim);

@@ -26,6 +26,7 @@ from trading.selectors.pages.market import MarketView
 from trading.services import Caller, PlaceOrder, Preview, preview_order
 from trading.services.market_terms import MarketTerms, OutcomeTerms, get_market_terms
 from trading.views.context import get_shell
+from trading.views.rooms import read_room, room_lines, room_warning
 
 DEFAULT_ROOM = Decimal("0.02")
 TEXT_LENGTH_MAX = 64
@@ -159,6 +160,8 @@ class TicketPreview:
     eaten: str = ""
     crossing_words: str = ""
     thin_words: str = ""
+    room_lines: tuple[tuple[str, Decimal], ...] = field(default=())
+    room_warning: str = ""
 
 
 def new_key() -> str:
@@ -327,6 +330,7 @@ def _in_words(
     )
     if found.refusal is not None and not found.filled_quantity:
         return replace(shown, total=None)
+    shown = _with_room(shown, found, account, outcome)
     is_steep = found.slippage != "none" and command.order_type == "market"
     percent = found.slippage_percent
     profit_percent = found.profit_percent
@@ -354,6 +358,20 @@ def _in_words(
         level_count=len(found.levels),
         eaten=" ".join(f"{price:f}" for price, _ in found.levels),
         crossing_words=_crossing_words(found, command, outcome),
+    )
+
+
+def _with_room(
+    shown: TicketPreview, found: Preview, account: Account, outcome: OutcomeTerms
+) -> TicketPreview:
+    """For accounts under rules: what a total loss of this order would leave of the limits."""
+    room = read_room(account, now=utc_now()) if shown.is_buy and found.total else None
+    if room is None or found.total is None:
+        return shown
+    return replace(
+        shown,
+        room_lines=room_lines(room, found.total),
+        room_warning=room_warning(room, found.total, outcome.outcome_id),
     )
 
 

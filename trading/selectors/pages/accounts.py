@@ -17,7 +17,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from polysim.kernel.errors import ServiceUnavailable
 from polysim.kernel.money import cents
 from polysim.kernel.tenancy import current_schema, enter_building
-from tenants.models import AccountDirectoryEntry, User, WalletKind
+from tenants.models import AccountDirectoryEntry, Firm, User, WalletKind
 from tenants.selectors import list_accounts as list_directory
 from trading.formats import unscaled
 from trading.markets import books
@@ -89,6 +89,7 @@ class Account:
     name: str
     schema: str
     firm_name: str = ""
+    firm_slug: str = ""
     recorded_equity: Decimal | None = None
     is_valued: bool = False
     holdings: tuple[Holding, ...] = field(default=())
@@ -209,7 +210,7 @@ def read_own_accounts(user: User, *, chosen_id: int | None) -> OwnAccounts:
         firm__schema_name=current_schema()
     )
     wallets = list(_shown_wallets(user).annotate(has_firm_accounts=Exists(elsewhere)))
-    accounts = _to_accounts(wallets, current_schema(), "")
+    accounts = _to_accounts(wallets, current_schema(), None)
     if not wallets or wallets[0].has_firm_accounts:
         accounts += _list_firm_accounts(user)
     if not accounts:
@@ -249,14 +250,14 @@ def _valued(account: Account) -> Account:
 def _list_firm_accounts(user: User) -> list[Account]:
     home = current_schema()
     buildings = {
-        entry.firm.schema_name: entry.firm.name
+        entry.firm.schema_name: entry.firm
         for entry in list_directory(user=user)
         if entry.firm.schema_name != home and entry.firm.is_active
     }
     found: list[Account] = []
-    for schema, firm_name in sorted(buildings.items(), key=lambda pair: pair[1]):
+    for schema, firm in sorted(buildings.items(), key=lambda pair: pair[1].name):
         with enter_building(schema):
-            accounts = _to_accounts(list(_shown_wallets(user).reverse()), schema, firm_name)
+            accounts = _to_accounts(list(_shown_wallets(user).reverse()), schema, firm)
             found += sorted(accounts, key=_place_in_switcher)
     return found
 
@@ -268,7 +269,7 @@ def _place_in_switcher(account: Account) -> tuple[bool, int]:
     return account.is_ended, position
 
 
-def _to_accounts(wallets: Sequence[Wallet], schema: str, firm_name: str) -> list[Account]:
+def _to_accounts(wallets: Sequence[Wallet], schema: str, firm: Firm | None) -> list[Account]:
     wallets = sorted(wallets, key=lambda wallet: KIND_ORDER.index(WalletKind(wallet.kind)))
     names = [_name_of(wallet) for wallet in wallets]
     counted = Counter(names)
@@ -277,7 +278,8 @@ def _to_accounts(wallets: Sequence[Wallet], schema: str, firm_name: str) -> list
             wallet=wallet,
             name=name if counted[name] == 1 else f"{name} {wallet.id}",
             schema=schema,
-            firm_name=firm_name,
+            firm_name=firm.name if firm else "",
+            firm_slug=firm.slug if firm else "",
             recorded_equity=wallet.recorded_equity,  # type: ignore[attr-defined]
         )
         for wallet, name in zip(wallets, names, strict=True)
