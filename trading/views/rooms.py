@@ -53,9 +53,9 @@ def room_lines(room: Room, paid: Decimal) -> tuple[tuple[str, Decimal], ...]:
 
 def room_warning(room: Room, paid: Decimal, outcome_id: int) -> str:
     """Why this buy is dangerous for the challenge, naming the rule; "" when it is not."""
-    if room.positions_left is not None and outcome_id not in room.held_outcome_ids:
-        if room.positions_left <= 0:
-            return "Open positions: one more position than allowed fails the challenge."
+    is_new = outcome_id not in room.held_outcome_ids
+    if is_new and room.positions_left is not None and room.positions_left <= 0:
+        return "Open positions: one more position than allowed fails the challenge."
     for name, left in (("daily", room.daily_left), ("total", room.total_left)):
         if left is not None and paid > max(left, Decimal(0)) * WARN_SHARE:
             share = "all" if paid >= left else "more than half"
