@@ -87,7 +87,7 @@
     const words = CHALLENGE_WORDS[frame.event];
     if (!words) return;
     const data = frame.data || {};
-    Polysim.toast({ title: words[0], detail: data.message || (data.rule || "").replaceAll("_", " "), url: data.challenge_id ? "/challenges/" + data.challenge_id + "/" + (frame.tenant ? "?tenant=" + frame.tenant : "") : undefined, tone: words[1], stays: words[2], key: "prop" + frame.event + frame.id });
+    Polysim.toast({ title: words[0], detail: data.message || (data.rule || "").replaceAll("_", " "), url: data.challenge_id ? "/challenges/" + data.challenge_id + "/" + (frame.schema ? "?tenant=" + frame.schema : "") : undefined, tone: words[1], stays: words[2], key: "prop" + frame.event + frame.id });
     Polysim.emit("account-changed", frame);
   });
   Polysim.on("wallet", (frame) => Polysim.emit("account-changed", frame));
