@@ -148,6 +148,15 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{REDIS_KEY_PREFIX}:"}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SYNC_EVERY = 1
+# Firms are spread over so many evaluators, each with a queue and a worker process of its own.
+PROP_EVALUATOR_SHARDS = env_int("PROP_EVALUATOR_SHARDS", 1)
+# Seconds between two full passes over all active phases.
+PROP_EVALUATE_SECONDS = env_int("PROP_EVALUATE_SECONDS", 5)
+_EVALUATOR_QUEUES = (
+    ["evaluator"]
+    if PROP_EVALUATOR_SHARDS == 1
+    else [f"evaluator.{shard}" for shard in range(PROP_EVALUATOR_SHARDS)]
+)
 CELERY_TASK_ROUTES = {
     "tenants.tasks.send_login_link": {"queue": "mail"},
     "tenants.tasks.renew_login_link": {"queue": "mail"},
@@ -217,6 +226,25 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30,
         "options": {"expires": 29},
     },
+}
+for _shard, _queue in enumerate(_EVALUATOR_QUEUES):
+    # A message that comes late is worth nothing: the next one is there already.
+    CELERY_BEAT_SCHEDULE[f"evaluate-changed-{_shard}"] = {
+        "task": "prop.tasks.evaluate_changed",
+        "schedule": 1,
+        "args": (_shard,),
+        "options": {"expires": 1, "queue": _queue},
+    }
+    CELERY_BEAT_SCHEDULE[f"evaluate-all-{_shard}"] = {
+        "task": "prop.tasks.evaluate_all",
+        "schedule": PROP_EVALUATE_SECONDS,
+        "args": (_shard,),
+        "options": {"expires": PROP_EVALUATE_SECONDS, "queue": _queue},
+    }
+CELERY_BEAT_SCHEDULE["watch-evaluator"] = {
+    "task": "prop.tasks.watch_evaluator",
+    "schedule": 15,
+    "options": {"expires": 14},
 }
 
 # --- People -------------------------------------------------------------------------------------

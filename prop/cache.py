@@ -8,7 +8,7 @@ their commit; a push that never came is noticed by the number.
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -76,6 +76,19 @@ def push_metric(challenge_id: int, row: Mapping[str, Any]) -> None:
 def push_breach(challenge_id: int, row: Mapping[str, Any]) -> None:
     """Put a stored breach's object first; call it after the commit, in the building."""
     _push(BREACHES, challenge_id, row)
+
+
+def find_warm(kind: str, challenge_ids: Sequence[int]) -> set[int]:
+    """Which of these challenges have a list in memory; pushing to another one does nothing."""
+    try:
+        pipeline = get_redis().pipeline(transaction=False)
+        for challenge_id in challenge_ids:
+            pipeline.exists(_keys(kind, challenge_id)[0])
+        found = pipeline.execute()
+    except redis.RedisError as error:
+        logger.warning("Nobody knows which %s are cached: %s", kind, error)
+        return set()
+    return {one for one, is_warm in zip(challenge_ids, found, strict=True) if is_warm}
 
 
 def read_page(

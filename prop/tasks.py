@@ -1,12 +1,15 @@
 """Celery's door to challenges: enter each building, call one service."""
 
 import logging
+import time
 from collections.abc import Sequence
 
 from celery import shared_task
 
 from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import enter_building
+from prop.evaluator.shard import Shard
+from prop.selectors.evaluator import find_evaluator_trouble
 from prop.services.activation import resume_purchases as resume_in_building
 from prop.services.jobs import ORDINARY_KINDS, PAYOUT_KINDS, run_due_jobs
 from tenants.selectors import list_schemas
@@ -54,3 +57,40 @@ def _run_all(schema: str, kinds: Sequence[str]) -> None:
     with enter_building(schema):
         while run_due_jobs(now=utc_now(), kinds=kinds).claimed:
             pass
+
+
+# What this process holds of each shard; a process that serves none holds nothing.
+_shards: dict[int, Shard] = {}
+# A message comes every second; within it prices and fills are looked at so often.
+LOOKS_PER_MESSAGE = 4
+LOOK_EVERY_S = 0.2
+
+
+@shared_task(name="prop.tasks.evaluate_changed", ignore_result=True)
+def evaluate_changed(shard: int) -> None:
+    """Judge the accounts of a shard whose holdings or prices change within this second."""
+    mine = _shard(shard)
+    for look in range(LOOKS_PER_MESSAGE):
+        if look:
+            time.sleep(LOOK_EVERY_S)
+        if not mine.evaluate_changed(now=utc_now()).is_owner:
+            return
+
+
+@shared_task(name="prop.tasks.evaluate_all", ignore_result=True)
+def evaluate_all(shard: int) -> None:
+    """The full pass over a shard's firms."""
+    _shard(shard).evaluate_all(now=utc_now())
+
+
+@shared_task(name="prop.tasks.watch_evaluator", ignore_result=True)
+def watch_evaluator() -> None:
+    """Say it loudly when phases are active and nobody evaluates them."""
+    for trouble in find_evaluator_trouble(now=utc_now()):
+        logger.error("%s", trouble)
+
+
+def _shard(number: int) -> Shard:
+    if number not in _shards:
+        _shards[number] = Shard(number)
+    return _shards[number]

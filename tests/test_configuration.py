@@ -6,7 +6,7 @@ from polysim.bootstrap.paths import PROJECT_DIRECTORY
 
 READ = re.compile(r'env_[a-z]+\(\s*"([A-Z0-9_]+)"')
 NAMED = re.compile(
-    r"`((?:POLYSIM|POLYMARKET|TRADE|DATABASE|REDIS|API|ME|POSITIONS|EXPORT)_[A-Z_]+)`"
+    r"`((?:POLYSIM|POLYMARKET|TRADE|PROP|DATABASE|REDIS|API|ME|POSITIONS|EXPORT)_[A-Z_]+)`"
 )
 ABBREVIATED = re.compile(r"`(_[A-Z_]+)`")
 
@@ -32,7 +32,7 @@ def test_every_setting_is_documented() -> None:
 def test_no_setting_is_documented_that_nobody_reads() -> None:
     sources = [
         path.read_text()
-        for folder in ("polysim", "tests", "trading", "tenants", "wallets")
+        for folder in ("polysim", "prop", "tests", "trading", "tenants", "wallets")
         for path in (PROJECT_DIRECTORY / folder).rglob("*.py")
     ]
     read = "\n".join(sources)

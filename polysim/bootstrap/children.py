@@ -8,16 +8,16 @@ from polysim.bootstrap.feed import Feed
 from polysim.bootstrap.paths import PROJECT_DIRECTORY
 from polysim.bootstrap.processes import Process
 
+EVALUATOR_QUEUES = "evaluator"
 QUEUES = "feed,default,mail,jobs,payouts,webhooks"
 # Fewer malloc arenas keep threads from spreading memory that is hardly used; database connections
 # are opened when needed, not ahead. The checks ran when the installation was prepared; running
 # them again would load every page into every process.
+SCHEDULES = {"POLYSIM_EMBEDDED_BEAT": "true"}
 LOW_MEMORY = {
     "MALLOC_ARENA_MAX": "2",
     "POLYSIM_DB_POOL_MIN": "0",
     "CELERY_SKIP_CHECKS": "1",
-    # One process works off the jobs and schedules them.
-    "POLYSIM_EMBEDDED_BEAT": "true",
     "PYTHONUNBUFFERED": "1",
 }
 
@@ -41,11 +41,25 @@ def application_processes(
     worker = ["worker", "--pool", "threads", "--concurrency", "4", "--queues", QUEUES]
     worker += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     commands["worker"] = [*celery, *worker]
+    # The evaluator keeps its firms' phases in memory: one process, one thread, one queue.
+    commands["evaluator"] = [
+        *celery,
+        *("worker", "--pool", "solo", "--concurrency", "1", "--queues", EVALUATOR_QUEUES),
+        *(
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel",
+            "WARNING",
+            "--hostname",
+            "evaluator@%h",
+        ),
+    ]
     return [
         Process(
             name=name,
             command=command,
-            environment={**LOW_MEMORY, **environment},
+            # One process works off the jobs and schedules them.
+            environment={**LOW_MEMORY, **(SCHEDULES if name == "worker" else {}), **environment},
             log_path=logs / f"{name}.log",
             working_directory=str(PROJECT_DIRECTORY),
         )

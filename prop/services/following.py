@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from celery import current_app
 from django.db import transaction
+from kombu.exceptions import OperationalError as KombuError
 
 from polysim.kernel.tenancy import require_building
 from prop.models import Challenge, ChallengePhase, Job, JobKind, OnFail, PhaseType
@@ -182,5 +183,5 @@ def start_jobs_on_commit(task: str = JOBS_TASK) -> None:
 def _send(task: str, schema: str) -> None:
     try:
         current_app.send_task(task, [schema], expires=60)
-    except (current_app.connection().connection_errors, OSError) as error:
+    except (KombuError, OSError) as error:
         logger.warning("Jobs of %s wait for the sweep: %s", schema, error)

@@ -75,14 +75,15 @@ def commands_of(feed: Feed, tmp_path: Path) -> dict[str, str]:
 
 def test_a_stand_in_venue_runs_only_where_it_is_needed(tmp_path: Path) -> None:
     live = commands_of(Feed("live", {}, None), tmp_path)
-    assert list(live) == ["web", "stream_prices", "match_orders", "worker"]
+    assert list(live) == ["web", "stream_prices", "match_orders", "worker", "evaluator"]
     replay = commands_of(Feed("replay", {}, 20_001), tmp_path)
     assert "run_venue --port 20001 --mode replay" in replay["run_venue"]
 
 
 def test_the_worker_listens_to_all_queues(tmp_path: Path) -> None:
-    worker = commands_of(Feed("live", {}, None), tmp_path)["worker"]
-    assert "--queues feed,default,mail,evaluator,payouts" in worker
+    commands = commands_of(Feed("live", {}, None), tmp_path)
+    assert "--queues feed,default,mail,jobs,payouts,webhooks" in commands["worker"]
+    assert "--pool solo --concurrency 1 --queues evaluator" in commands["evaluator"]
 
 
 def test_memory_is_summed_at_the_end() -> None:

@@ -18,7 +18,15 @@ from tests.support import stack
 from tests.support.plugin import run_folder
 from tests.support.stack import Stack, environment_for
 
-PROCESSES = ("web", "run_venue", "stream_prices", "match_orders", "worker", "postgres")
+PROCESSES = (
+    "web",
+    "run_venue",
+    "stream_prices",
+    "match_orders",
+    "worker",
+    "evaluator",
+    "postgres",
+)
 
 
 def page(running: Stack, path: str = "/", host: str = "localhost") -> int:

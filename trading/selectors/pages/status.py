@@ -11,6 +11,7 @@ from redis import RedisError
 from polysim.kernel.clock import from_milliseconds, to_milliseconds
 from polysim.kernel.errors import ServiceUnavailable
 from polysim.kernel.redis import get_redis
+from trading.heartbeat import EVALUATOR_STILL_AFTER_MS, read_evaluators
 from trading.markets.books import FeedState, read_feed_state
 
 GOOD, SLOW, BAD = "good", "slow", "bad"
@@ -55,11 +56,35 @@ def read_status(*, now: datetime) -> Status:
     """Ask every part once."""
     feed = _read_feed()
     return Status(
-        parts=(_feed_state(feed, now), _database_state(), _valkey_state()),
+        parts=(
+            _feed_state(feed, now),
+            _database_state(),
+            _valkey_state(),
+            *_evaluator_states(now),
+        ),
         jobs=tuple(_job_states(now)),
         feed=feed,
         checked_at=now,
     )
+
+
+def _evaluator_states(now: datetime) -> list[PartState]:
+    """Evaluators that were seen within the last hour; without firms there is none to see."""
+    found = []
+    now_ms = to_milliseconds(now)
+    for shard, seen in sorted(read_evaluators().items()):
+        name = f"Challenges {shard + 1}" if shard else "Challenges"
+        at = from_milliseconds(seen.at_ms)
+        if now_ms - seen.at_ms > EVALUATOR_STILL_AFTER_MS:
+            words = f"are not evaluated since {(now_ms - seen.at_ms) // 1000} s"
+            found.append(PartState(name, BAD, words, at))
+        elif seen.active and not seen.evaluated:
+            words = f"0 of {seen.active} active phases are evaluated"
+            found.append(PartState(name, BAD, words, at))
+        else:
+            words = f"{seen.evaluated} active phases evaluated in {seen.duration_ms} ms"
+            found.append(PartState(name, GOOD, words, at))
+    return found
 
 
 def _read_feed() -> FeedState | None:

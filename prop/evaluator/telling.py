@@ -1,0 +1,47 @@
+"""Metrics that were just stored: into the caches that are warm, and to who looks on (6.5, 6.7)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from prop.cache import METRICS, find_warm, push_metric
+from prop.evaluator.book import PhaseBook
+from prop.events import METRIC, find_watching, make_frame, tell_staff
+from prop.models import MetricSnapshot
+from prop.objects import metric_object
+from prop.rules.columns import Column
+from trading.events import tell_user
+
+# Up to so many metrics of one pass are told to everybody; beyond only to customers who look on.
+TOLD_TO_ALL_MAX = 500
+
+
+def tell_metrics(
+    book: PhaseBook, rows: Column, *, metrics: Mapping[int, int], now: datetime
+) -> None:
+    """`metrics` are the stored rows' ids by phase id."""
+    if not len(rows):
+        return
+    challenges = book.challenge[rows].tolist()
+    customers = book.customer[rows].tolist()
+    warm = find_warm(METRICS, challenges)
+    is_small = len(challenges) <= TOLD_TO_ALL_MAX
+    watching = set(customers) if is_small else find_watching(schema=book.schema, now=now)
+    wanted = [
+        metrics[phase_id]
+        for phase_id, challenge_id, customer_id in zip(
+            book.arrays.ids[rows].tolist(), challenges, customers, strict=True
+        )
+        if challenge_id in warm or customer_id in watching
+    ]
+    owners = dict(zip(challenges, customers, strict=True))
+    frames = []
+    for row in MetricSnapshot.objects.filter(pk__in=wanted).order_by("pk"):
+        values = metric_object(row)
+        if row.challenge_id in warm:
+            push_metric(row.challenge_id, values)
+        customer_id = owners[row.challenge_id]
+        if customer_id in watching:
+            frame = make_frame(event=METRIC, event_id=0, data=values, now=now)
+            tell_user(user_id=customer_id, frame={**frame, "schema": book.schema}, now=now)
+            frames.append(frame)
+    tell_staff(schema=book.schema, frames=frames)
