@@ -191,6 +191,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30,
         "options": {"expires": 29},
     },
+    "run-test-clocks": {
+        "task": "trading.tasks.run_test_clocks",
+        "schedule": 5,
+        "options": {"expires": 5},
+    },
     "deliver-webhooks": {
         "task": "tenants.office.tasks.sweep_webhooks",
         "schedule": 3,

@@ -40,3 +40,9 @@ def list_schemas() -> list[str]:
     """The schemas of all active buildings, retail first, for sweeps over everybody."""
     rows = Firm.objects.filter(is_active=True).order_by("id")
     return list(rows.values_list("schema_name", flat=True))
+
+
+def list_sandbox_schemas() -> list[str]:
+    """The schemas of active sandbox firms, whose accounts may live on test clocks."""
+    rows = Firm.objects.filter(is_active=True, is_sandbox=True).order_by("id")
+    return list(rows.values_list("schema_name", flat=True))

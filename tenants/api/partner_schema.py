@@ -35,6 +35,7 @@ PATH_SCHEMAS: dict[str, dict[str, Any]] = {
     "account_id": UUID_TEXT,
     "webhook_id": UUID_TEXT,
     "delivery_id": UUID_TEXT,
+    "clock_id": UUID_TEXT,
 }
 
 

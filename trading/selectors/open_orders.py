@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from django.db.models import Q
+from django.conf import settings
+from django.db.models import Q, QuerySet
 
 from polysim.kernel.clock import to_milliseconds
 from polysim.kernel.money import to_scaled
@@ -32,11 +34,29 @@ _FIELDS = (
 
 
 def list_open_orders(order_ids: Sequence[int] | None = None) -> list[OpenOrder]:
-    """Resting orders of this building in one query: all, or those of `order_ids` still open."""
-    schema = require_building()
+    """Resting orders of this building in one query: all, or those of `order_ids` still open.
+
+    Orders of accounts on a test clock are not among them: they live in another time.
+    """
     rows = Order.objects.filter(status=Order.Status.PENDING)
+    if require_building() != settings.RETAIL_SCHEMA:
+        rows = rows.filter(wallet__firm_account__test_clock__isnull=True)
     if order_ids is not None:
         rows = rows.filter(id__in=order_ids)
+    return _read(rows)
+
+
+def list_clock_orders(*, clock_id: UUID) -> list[OpenOrder]:
+    """Resting orders of the accounts on a test clock."""
+    return _read(
+        Order.objects.filter(
+            status=Order.Status.PENDING, wallet__firm_account__test_clock_id=clock_id
+        )
+    )
+
+
+def _read(rows: "QuerySet[Order]") -> list[OpenOrder]:
+    schema = require_building()
     return [
         OpenOrder(
             schema=schema,

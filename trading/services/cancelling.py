@@ -3,7 +3,7 @@
 Atomic against fills: both run under the user's lock, so an order is either filled or released.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,13 +16,22 @@ from polysim.kernel.money import cents, four_places_text, money_text
 from polysim.kernel.tenancy import require_building
 from trading.markets.models import Market, Outcome
 from trading.models import Order
+from trading.selectors.clocks import AccountClock, find_clocks
 from trading.services.order_events import publish_cancelled
-from trading.services.refusals import InvalidRequest, OrderNotCancellable, refusal_of
+from trading.services.refusals import (
+    ClockAdvancing,
+    InvalidRequest,
+    OrderNotCancellable,
+    refusal_of,
+)
 from trading.services.statements import call_once
+from wallets.models import Wallet
 
 # Orders named one by one in a bulk cancel (trading-api 6.2).
 ORDER_IDS_MAX = 100
 ID_MAX = 2**63 - 1
+# Cancels that somebody asked for; all others are Polysim's own.
+CALLERS_REASONS = ("user", "cancel_all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ def cancel_order(
     schema = require_building()
     if not 0 < order_id <= ID_MAX:
         raise refusal_of("ORDER_NOT_FOUND", now=now)
+    now = _moment_of_order(order_id, user_id=user_id, reason=reason, now=now)
     sent = call_once(
         "cancel_order",
         {
@@ -78,6 +88,23 @@ def cancel_order(
         )
     )
     return _answer(ended, outcome=outcome, reason=reason)
+
+
+def _moment_of_order(order_id: int, *, user_id: int, reason: str, now: datetime) -> datetime:
+    """`now`, or the time of the account's test clock. Raises ClockAdvancing (partner-api B5)."""
+    if require_building() == settings.RETAIL_SCHEMA:
+        return now
+    rows = Order.objects.filter(pk=order_id, user_id=user_id)
+    wallet_ids = list(rows.values_list("wallet_id", flat=True))
+    clocks = find_clocks(wallet_ids=wallet_ids)
+    _require_standing(clocks.values(), reason=reason)
+    return next((clock.at for clock in clocks.values()), now)
+
+
+def _require_standing(clocks: Iterable[AccountClock], *, reason: str) -> None:
+    """Traders and firms wait for an advancing clock; what Polysim ends itself does not."""
+    if reason in CALLERS_REASONS and any(clock.is_advancing for clock in clocks):
+        raise ClockAdvancing()
 
 
 def _answer(ended: dict[str, Any], *, outcome: Outcome, reason: str) -> dict[str, Any]:
@@ -215,20 +242,46 @@ def _cancel_many(
     **conditions: Any,
 ) -> Cancelled:
     schema = require_building()
-    request = {
-        "user_id": user_id,
-        "wallet_ids": None if wallet_ids is None else list(wallet_ids),
-        "status": "CANCELLED",
-        "reason": reason,
-        "now": now.isoformat(),
-        "wait_ms": settings.LOCK_WAIT_MS,
-        **conditions,
-    }
-    sent = call_once("end_orders", request)
-    if "refused" in sent:
-        raise refusal_of(sent["refused"], now=now)
-    announce_cancelled(sent["ended"], user_id=user_id, reason=reason, schema=schema, now=now)
-    return Cancelled([str(ended["order_id"]) for ended in sent["ended"]], {})
+    cancelled: list[str] = []
+    for group, at in _groups(user_id, wallet_ids, reason=reason, now=now):
+        request = {
+            "user_id": user_id,
+            "wallet_ids": group,
+            "status": "CANCELLED",
+            "reason": reason,
+            "now": at.isoformat(),
+            "wait_ms": settings.LOCK_WAIT_MS,
+            **conditions,
+        }
+        sent = call_once("end_orders", request)
+        if "refused" in sent:
+            raise refusal_of(sent["refused"], now=at)
+        announce_cancelled(sent["ended"], user_id=user_id, reason=reason, schema=schema, now=at)
+        cancelled += [str(ended["order_id"]) for ended in sent["ended"]]
+    return Cancelled(cancelled, {})
+
+
+def _groups(
+    user_id: int, wallet_ids: Sequence[int] | None, *, reason: str, now: datetime
+) -> list[tuple[list[int] | None, datetime]]:
+    """Wallets that share a moment, with it: all at `now`, but those on a test clock at its time.
+
+    Raises ClockAdvancing.
+    """
+    everything = None if wallet_ids is None else list(wallet_ids)
+    if require_building() == settings.RETAIL_SCHEMA:
+        return [(everything, now)]
+    named = everything
+    if named is None:
+        named = list(Wallet.objects.filter(user_id=user_id).values_list("pk", flat=True))
+    clocks = find_clocks(wallet_ids=named)
+    if not clocks:
+        return [(everything, now)]
+    _require_standing(clocks.values(), reason=reason)
+    others = [wallet_id for wallet_id in named if wallet_id not in clocks]
+    groups: list[tuple[list[int] | None, datetime]] = [(others, now)]
+    groups += [([wallet_id], clock.at) for wallet_id, clock in clocks.items()]
+    return groups
 
 
 def announce_cancelled(

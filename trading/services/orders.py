@@ -16,7 +16,7 @@ from django.db import transaction
 
 from polysim.kernel.errors import PolysimError, ServiceUnavailable
 from polysim.kernel.tenancy import require_building
-from trading.markets.books import LiveMarket, give_back_depth, take_depth
+from trading.markets.books import LiveMarket
 from trading.services.key_claims import claim_order_key
 from trading.services.market_terms import (
     MarketTerms,
@@ -26,7 +26,8 @@ from trading.services.market_terms import (
 )
 from trading.services.order_checks import find_refusal
 from trading.services.order_events import hold_interest, publish_placed
-from trading.services.order_matching import Matched, match_command, read_fresh_market
+from trading.services.order_matching import Matched, match_command
+from trading.services.order_prices import Prices, hold_prices
 from trading.services.order_request import Caller, PlaceOrder
 from trading.services.order_statement import order_request, refused_request
 from trading.services.refusals import ServerBusy, refusal_of
@@ -49,13 +50,18 @@ def place_order(*, command: PlaceOrder, caller: Caller, now: datetime) -> dict[s
     It is committed when this returns; inside a transaction of the caller, with that. Raises one
     of `trading.services.refusals` and then has moved nothing.
     """
-    with claim_order_key(user_id=caller.user_id, order_key=command.key):
-        return _place(command, caller, now=now)
+    with (
+        claim_order_key(user_id=caller.user_id, order_key=command.key),
+        hold_prices(
+            wallet_id=command.wallet_id, now=now, is_system=caller.placed_by == "system"
+        ) as prices,
+    ):
+        return _place(command, caller, prices)
 
 
-def _place(command: PlaceOrder, caller: Caller, *, now: datetime) -> dict[str, Any]:
-    schema = require_building()
-    terms, live, refusal = _validate(command, now=now)
+def _place(command: PlaceOrder, caller: Caller, prices: Prices) -> dict[str, Any]:
+    schema, now = require_building(), prices.at
+    terms, live, refusal = _validate(command, prices)
     key = command.key or f"auto:{uuid.uuid4().hex}"
     if refusal is not None:
         return _send_refused(command, caller, refusal=refusal, key=key, now=now)
@@ -63,7 +69,7 @@ def _place(command: PlaceOrder, caller: Caller, *, now: datetime) -> dict[str, A
     assert live is not None
     outcome = terms.find_outcome(command.outcome)
     assert outcome is not None, "the label was checked before"
-    answer = _match_and_send(command, caller, terms, outcome, live, key=key, now=now)
+    answer = _match_and_send(command, caller, terms, outcome, live, key=key, prices=prices)
     if not answer["is_replay"]:
         _announce(answer, caller=caller, schema=schema, now=now)
     return answer
@@ -77,18 +83,19 @@ def _match_and_send(
     live: LiveMarket,
     *,
     key: str,
-    now: datetime,
+    prices: Prices,
 ) -> dict[str, Any]:
     """Match, take, write; again with the newest book after a long wait for the user's lock."""
+    now = prices.at
     deadline = time.monotonic() + settings.LOCK_WAIT_MS / 1000
     rematch_after_ms = REMATCH_AFTER_MS
     for _ in range(SENDINGS_MAX):
-        matched = _match_and_take(command, terms, outcome, live, now=now)
+        matched = _match_and_take(command, terms, outcome, live, prices)
         request = order_request(command, caller, terms, outcome, matched, key=key, now=now)
         left_ms = int((deadline - time.monotonic()) * 1000)
         request["wait_ms"] = max(left_ms, 1)
         request["rematch_after_ms"] = rematch_after_ms
-        sent = _send(command, matched, request)
+        sent = _send(command, matched, request, prices)
         if "answer" in sent:
             answer: dict[str, Any] = sent["answer"]
             return answer
@@ -96,22 +103,22 @@ def _match_and_send(
         if code is not None:
             raise _refusal(code, matched, now=now)
         rematch_after_ms = NEVER_MS
-        live = read_fresh_market(terms.condition_id, now=now)
+        live = prices.read(terms.condition_id)
     raise ServerBusy()
 
 
 def _validate(
-    command: PlaceOrder, *, now: datetime
+    command: PlaceOrder, prices: Prices
 ) -> tuple[MarketTerms | None, LiveMarket | None, str | None]:
     terms = get_market_terms(command.market_id)
     live: LiveMarket | None = None
     if terms is not None and terms.is_open:
         try:
-            live = read_fresh_market(terms.condition_id, now=now)
+            live = prices.read(terms.condition_id)
         except ServiceUnavailable:
             # The rows may know the order already; only a new one is refused for it.
             logger.warning("An order meets no live prices: Valkey does not answer.")
-    return terms, live, find_refusal(command, terms, live, now=now)
+    return terms, live, find_refusal(command, terms, live, now=prices.at)
 
 
 def _match_and_take(
@@ -119,17 +126,16 @@ def _match_and_take(
     terms: MarketTerms,
     outcome: OutcomeTerms,
     live: LiveMarket,
-    *,
-    now: datetime,
+    prices: Prices,
 ) -> Matched:
     """Match against the newest book until the levels wanted could be taken."""
     for _ in range(TAKE_TRIES_MAX):
-        matched = match_command(command, terms, outcome, live, now=now)
+        matched = match_command(command, terms, outcome, live, now=prices.at)
         if matched.refusal is not None or not matched.takes:
             return matched
-        if take_depth(live, matched.takes):
+        if prices.take(live, matched.takes):
             return matched
-        live = read_fresh_market(terms.condition_id, now=now)
+        live = prices.read(terms.condition_id)
     raise ServerBusy()
 
 
@@ -148,7 +154,9 @@ def _send_refused(
     raise refusal_of(refusal if code == "BY_VALIDATION" else code, now=now)
 
 
-def _send(command: PlaceOrder, matched: Matched, request: dict[str, Any]) -> dict[str, Any]:
+def _send(
+    command: PlaceOrder, matched: Matched, request: dict[str, Any], prices: Prices
+) -> dict[str, Any]:
     """What the function answered; depth that was taken for nothing is given back.
 
     Where the outcome stays unknown it is not: offering the same shares twice would be worse than
@@ -159,11 +167,11 @@ def _send(command: PlaceOrder, matched: Matched, request: dict[str, Any]) -> dic
     try:
         sent = call_repeatable("place_order", request, has_client_key=command.key is not None)
     except ServerBusy:
-        _give_back(matched.live, taken)
+        prices.give_back(matched.live, taken)
         raise
     answer = sent.get("answer")
     if answer is None or answer.pop("attempt", None) != attempt:
-        _give_back(matched.live, taken)
+        prices.give_back(matched.live, taken)
     elif answer["is_replay"]:
         # The connection was lost after the commit: the repeat found the order of this very call.
         figures = ("spread_bps", "impact_bps", "book_walk_levels")
@@ -178,13 +186,6 @@ def _refusal(code: str, matched: Matched, *, now: datetime) -> PolysimError:
         assert matched.refusal is not None
         code = matched.refusal
     return refusal_of(code, now=now)
-
-
-def _give_back(live: LiveMarket, taken: dict[str, int]) -> None:
-    try:
-        give_back_depth(live.condition_id, taken)
-    except ServiceUnavailable:
-        logger.warning("Depth of %s stays taken until its next update.", live.condition_id)
 
 
 def _announce(answer: dict[str, Any], *, caller: Caller, schema: str, now: datetime) -> None:

@@ -13,7 +13,8 @@ from trading.markets.books import LiveMarket
 from trading.models import Position
 from trading.services.market_terms import MarketTerms, OutcomeTerms, get_market_terms
 from trading.services.order_checks import find_refusal
-from trading.services.order_matching import Matched, match_command, read_fresh_market
+from trading.services.order_matching import Matched, match_command
+from trading.services.order_prices import Prices, find_prices
 from trading.services.order_request import Caller, PlaceOrder
 from trading.services.order_statement import answer_frame, exact_price
 from trading.services.refusals import refusal_of
@@ -71,7 +72,9 @@ def preview_order(*, command: PlaceOrder, caller: Caller, now: datetime) -> Prev
     if refusal is not None:
         return Preview(refusal=refusal_of(refusal, now=now))
     assert wallet is not None
-    terms, live, broken = _validate(command, now=now)
+    prices = find_prices(wallet_id=wallet.pk, now=now)
+    now = prices.at
+    terms, live, broken = _validate(command, prices)
     if broken is not None or terms is None or live is None:
         return Preview(
             refusal=refusal_of(broken or "MARKET_NOT_FOUND", now=now),
@@ -113,16 +116,16 @@ def _refuse_wallet(wallet: Wallet | None, caller: Caller) -> str | None:
 
 
 def _validate(
-    command: PlaceOrder, *, now: datetime
+    command: PlaceOrder, prices: Prices
 ) -> tuple[MarketTerms | None, LiveMarket | None, str | None]:
     terms = get_market_terms(command.market_id)
     live: LiveMarket | None = None
     if terms is not None and terms.is_open:
         try:
-            live = read_fresh_market(terms.condition_id, now=now)
+            live = prices.read(terms.condition_id)
         except ServiceUnavailable:
             live = None
-    return terms, live, find_refusal(command, terms, live, now=now)
+    return terms, live, find_refusal(command, terms, live, now=prices.at)
 
 
 def _refuse_funds(

@@ -179,6 +179,17 @@ class AccountClosed(OrderRefused):
     message = "This account is closed."
 
 
+class ClockAdvancing(OrderRefused):
+    """The account's test clock is on its way to another moment (partner-api B5)."""
+
+    code = "CLOCK_ADVANCING"
+    status = 409
+    message = "The test clock of this account is advancing. Try again when it is ready."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
 class PositionLimitReached(OrderRefused):
     """The account's group allows no further open position (prop-backoffice 2, maxpositions)."""
 

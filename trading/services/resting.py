@@ -42,6 +42,7 @@ from trading.markets.books import (
     take_depth,
 )
 from trading.matcher.index import OpenOrder
+from trading.services.order_prices import Prices, is_scripted
 from trading.services.refusals import ServerBusy
 from trading.services.statements import call_once
 
@@ -108,6 +109,24 @@ def fill_crossed_orders(
             return []
         if take_depth(live, _depletion(matches)):
             return _write_fills(live, matches, now=now)
+    return []
+
+
+def fill_clock_orders(
+    *, condition_id: str, orders: Sequence[OpenOrder], prices: Prices
+) -> list[FillReport]:
+    """The same for orders of accounts on one test clock, at its time and prices."""
+    now_ms = to_milliseconds(prices.at)
+    orders = [order for order in orders if not order.is_due(now_ms)]
+    for _ in range(MATCH_TRIES_MAX if orders else 0):
+        live = prices.read(condition_id)
+        if not can_match(live, now_ms):
+            return []
+        matches = _match_book(live, orders, now_ms)
+        if not matches:
+            return []
+        if prices.take(live, _depletion(matches)):
+            return _write_fills(live, matches, now=prices.at)
     return []
 
 
@@ -231,17 +250,18 @@ def _write_fills(
     printed: VenuePrint | None = None,
 ) -> list[FillReport]:
     reports: list[FillReport] = []
+    holds_depth = printed is None and not is_scripted(live)
     for number, match in enumerate(matches):
         order, _, fill = match
         try:
             answer = _write_fill(live, order, fill, now=now, printed=printed)
         except Exception:
             # Whether this one was written is unknown; those after it were not.
-            if printed is None:
+            if holds_depth:
                 give_back_depth(live.condition_id, _depletion(matches[number + 1 :]))
             raise
         if "refused" in answer:
-            if printed is None:
+            if holds_depth:
                 give_back_depth(live.condition_id, _depletion([match]))
             reports.append(FillReport(order, 0, str(answer["refused"])))
             continue

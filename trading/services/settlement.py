@@ -17,6 +17,7 @@ from polysim.kernel.money import money_text, shares_text, to_scaled
 from polysim.kernel.tenancy import require_building
 from trading.engine.valuation import settlement_result
 from trading.events import tell_evaluator, tell_user
+from trading.selectors.clocks import find_clocks
 from trading.selectors.unsettled import UnsettledPosition, list_unsettled_positions
 from trading.services.refusals import ServerBusy
 from trading.services.statements import call_once
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SettlementReport:
-    """How many positions were paid, and how many wait because their user was busy."""
+    """How many positions were paid, and how many wait: their user is busy, their clock advances."""
 
     settled: int = 0
     waiting: int = 0
@@ -36,13 +37,21 @@ def settle_resolved_positions(*, now: datetime) -> SettlementReport:
     """Settle all positions of the current building whose market has a newer result.
 
     Each in a transaction of its own under its user's lock; safe to repeat and to interrupt.
+    Accounts on a test clock are paid at the clock's time, once it stands still.
     """
     settled = waiting = 0
-    for position in list_unsettled_positions():
-        answer = _settle(position, now=now)
+    unsettled = list_unsettled_positions()
+    clocks = find_clocks(wallet_ids=[position.wallet_id for position in unsettled])
+    for position in unsettled:
+        clock = clocks.get(position.wallet_id)
+        if clock is not None and clock.is_advancing:
+            waiting += 1
+            continue
+        at = now if clock is None else clock.at
+        answer = _settle(position, now=at)
         if "settled" in answer:
             settled += 1
-            _tell(position, answer["settled"], now=now)
+            _tell(position, answer["settled"], now=at)
         elif answer["refused"] == "busy":
             waiting += 1
     return SettlementReport(settled, waiting)
