@@ -9,6 +9,7 @@ urlpatterns = [
     path("favicon.ico", favicon),
     path("admin/", platform_admin.urls),
     path("v1/partner/", include("polysim.urls_partner")),
+    path("v1/manager/", include("prop.api.manager")),
     path("v1/", include("polysim.urls_api")),
     path("prop/", include("prop.api.client")),
     path("", include("tenants.urls")),

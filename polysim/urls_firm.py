@@ -16,6 +16,7 @@ urlpatterns = [
     path("v1/partner/", include("polysim.urls_partner")),
     path("backoffice/", backoffice.urls),
     path("firm/logo/", firm_logo, name="firm_logo"),
+    path("v1/manager/", include("prop.api.manager")),
     path("v1/", include("polysim.urls_api")),
     path("prop/", include("prop.api.client")),
     path("", include("tenants.urls_firm")),

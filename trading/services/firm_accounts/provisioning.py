@@ -20,12 +20,10 @@ from trading.errors import (
 from trading.selectors.envelopes import get_envelope
 from trading.services.firm_accounts.rows import (
     lock_account,
-    moment_of,
     record_change,
     require_open,
     require_unmanaged,
 )
-from trading.services.refusals import ClockAdvancing
 from wallets.models import FirmAccount, TestClock
 from wallets.services import lock_user, open_firm_account
 
@@ -59,7 +57,7 @@ def provision_account(
 
     The same trader, stage and starting balance answer the first account, closed or not. Raises
     TraderNotFound, AccountExternalIdConflict, AccountLimitReached (50 active ones),
-    ValidationFailed for a reserved `external_id`, TradeInProgress, ClockAdvancing.
+    ValidationFailed for a reserved `external_id`, TradeInProgress.
     """
     if external_id.startswith(RESERVED_PREFIX):
         raise ValidationFailed([("external_id", f"may not begin with {RESERVED_PREFIX}")])
@@ -100,8 +98,6 @@ def _find_clock(clock_id: UUID | None) -> TestClock | None:
     clock = TestClock.objects.filter(pk=clock_id).exclude(status=TestClock.Status.DELETED).first()
     if clock is None:
         raise ValidationFailed([("test_clock_id", "is no test clock of yours")])
-    if clock.status == TestClock.Status.ADVANCING:
-        raise ClockAdvancing()
     return clock
 
 
@@ -148,7 +144,7 @@ def _open(
         metadata=metadata,
         time_zone=time_zone,
         test_clock=test_clock,
-        now=now if test_clock is None else test_clock.frozen_time,
+        now=now,
     )
     envelope = get_envelope(wallet_id=account.pk, now=now)
     names = ("external_id", "user_id", "stage", "starting_balance", "rules", "metadata")
@@ -176,11 +172,10 @@ def update_account(
     """Replace `rules` or `metadata` as a whole (None: as they are); answers the envelope.
 
     Raises AccountNotFound, AccountClosed, ManagedByProgram for the rules of a program's account,
-    TradeInProgress, ClockAdvancing.
+    TradeInProgress.
     """
     account = lock_account(account_id=account_id, wallet_id=wallet_id)
     require_open(account)
-    moment_of(account, now=now)
     if rules is not None:
         require_unmanaged(account)
     changes = {"rules": rules, "metadata": metadata}
