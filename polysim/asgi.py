@@ -12,7 +12,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polysim.settings")
 
 _django = get_asgi_application()
 
-from trading.consumers import application as _sockets  # noqa: E402 - needs the apps to be loaded
+from prop.consumers import PropSocket  # noqa: E402 - needs the apps to be loaded
+from trading.consumers import SOCKETS  # noqa: E402
+from trading.consumers import application as _sockets  # noqa: E402
+
+# `trading` knows nothing of challenges; their socket joins the others here.
+SOCKETS.setdefault("/ws/prop", PropSocket)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

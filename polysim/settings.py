@@ -164,6 +164,8 @@ CELERY_TASK_ROUTES = {
     "trading.markets.*": {"queue": "feed"},
     "prop.tasks.*_jobs": {"queue": "jobs"},
     "prop.tasks.*_payouts": {"queue": "payouts"},
+    "prop.tasks.mail_events": {"queue": "mail"},
+    "prop.tasks.sweep_mails": {"queue": "mail"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep-catalogue": {
@@ -215,6 +217,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "trading.tasks.record_equity_points",
         "schedule": 300,
         "options": {"expires": 290},
+    },
+    "mail-challenge-events": {
+        "task": "prop.tasks.sweep_mails",
+        "schedule": 60,
+        "options": {"expires": 55},
     },
     "sweep-jobs": {
         "task": "prop.tasks.sweep_jobs",

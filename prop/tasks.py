@@ -12,6 +12,7 @@ from prop.evaluator.shard import Shard
 from prop.selectors.evaluator import find_evaluator_trouble
 from prop.services.activation import resume_purchases as resume_in_building
 from prop.services.jobs import ORDINARY_KINDS, PAYOUT_KINDS, run_due_jobs
+from prop.services.mails import mail_due_events
 from tenants.selectors import list_schemas
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,23 @@ def sweep_payouts() -> None:
     """Book what is approved in all buildings."""
     for schema in list_schemas():
         _run_all(schema, PAYOUT_KINDS)
+
+
+@shared_task(name="prop.tasks.mail_events", ignore_result=True)
+def mail_events(schema: str) -> None:
+    """Mail the events of one building that were not mailed yet. Sent on commit; safe to repeat."""
+    with enter_building(schema):
+        mail_due_events(now=utc_now())
+
+
+@shared_task(name="prop.tasks.sweep_mails", ignore_result=True)
+def sweep_mails() -> None:
+    """Mail what is due in all buildings: events whose message or worker was lost."""
+    for schema in list_schemas():
+        try:
+            mail_events(schema)
+        except OSError as error:
+            logger.warning("Mails of %s wait: %s", schema, error)
 
 
 def _run_all(schema: str, kinds: Sequence[str]) -> None:

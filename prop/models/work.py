@@ -141,9 +141,15 @@ class PropEvent(BuildingModel):
     )
     data = models.JSONField()
     created_at = models.DateTimeField()
+    mailed_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["id"],
+                condition=models.Q(mailed_at__isnull=True),
+                name="prop_event_to_mail",
+            ),
             models.Index(fields=["customer", "-id"], name="prop_event_of_customer"),
             models.Index(fields=["challenge", "-id"], name="prop_event_of_challenge"),
         ]

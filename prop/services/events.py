@@ -16,9 +16,11 @@ from prop.services.following import (
     PASSED_EVENT,
     PAYOUT_PAID_EVENT,
     PHASE_CHANGED_EVENT,
+    start_jobs_on_commit,
 )
 from tenants.office.services import write_event
 
+MAIL_TASK = "prop.tasks.mail_events"
 # What the firm's server hears of, too.
 PARTNER_EVENTS = (FAILED_EVENT, PHASE_CHANGED_EVENT, PASSED_EVENT)
 
@@ -61,6 +63,7 @@ def tell(
             schema=schema, customer_id=customer_id, frame=frame, now=now
         )
     )
+    start_jobs_on_commit(MAIL_TASK)
     result: PropEvent = stored
     return result
 

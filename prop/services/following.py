@@ -26,6 +26,7 @@ PHASE_CHANGED_EVENT = "prop.challenge.phase_changed"
 PASSED_EVENT = "prop.challenge.passed"
 CANCELLED_EVENT = "prop.challenge.cancelled"
 PAYOUT_PAID_EVENT = "prop.payout.paid"
+PAYOUT_REJECTED_EVENT = "prop.payout.rejected"
 
 JOBS_TASK = "prop.tasks.run_jobs"
 PAYOUTS_TASK = "prop.tasks.run_payouts"

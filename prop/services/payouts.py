@@ -21,8 +21,10 @@ from prop.models import (
     PayoutStatus,
     PropSettings,
 )
+from prop.services.events import tell
 from prop.services.following import (
     PAYOUT_PAID_EVENT,
+    PAYOUT_REJECTED_EVENT,
     PAYOUTS_TASK,
     event_key,
     make_job,
@@ -248,6 +250,14 @@ def reject_payout(*, payout_id: int, reason: str, actor: Actor, now: datetime) -
     payout.decided_at = payout.updated_at = now
     payout.save()
     _audit(payout, "prop.payout.rejected", actor, now)
+    if payout.challenge is not None:
+        tell(
+            key=f"{PAYOUT_REJECTED_EVENT}:{payout.pk}",
+            event=PAYOUT_REJECTED_EVENT,
+            challenge=payout.challenge,
+            data={"challenge_id": payout.challenge_id, "payout_id": payout.pk, "reason": reason},
+            now=now,
+        )
     return payout
 
 

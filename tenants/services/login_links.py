@@ -116,7 +116,9 @@ def use_login_link(*, token: str, now: datetime, remote_address: str | None) -> 
     Raises LinkGone, for all but one of several tries at the same time.
     """
     link = find_open_link(token=token, now=now)
-    if not open_links(now).filter(pk=link.pk).update(consumed_at=now):
+    # Conditions on the row alone: those of other tables would not be checked again after a wait.
+    is_unused = {"consumed_at__isnull": True, "voided_at__isnull": True, "expires_at__gt": now}
+    if not LoginLink.objects.filter(pk=link.pk, **is_unused).update(consumed_at=now):
         raise LinkGone()
     participant = link.participant
     _verify_address(participant)

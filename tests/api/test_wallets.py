@@ -9,7 +9,7 @@ import pytest
 from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import enter_building
 from tests.support.door import Bot, Browser, order_body
-from tests.support.exchange import make_market, make_trader, set_book
+from tests.support.exchange import make_firm_trader, make_market, make_trader, set_book
 from trading.markets.models import Market
 from trading.models import Order, Position
 from trading.services.market_terms import forget_market_terms
@@ -94,9 +94,7 @@ def test_wallets_that_are_not_there(bot: Bot, number: str, answer: tuple[int, st
 
 
 def test_the_list_has_every_wallet_in_order(bot: Bot, alpha: Any) -> None:
-    from tenants.models import WalletKind
-
-    account = make_trader(user=bot.user, kind=WalletKind.PROP_FIRM, schema="alpha")
+    account = make_firm_trader(user=bot.user, stage="funded")
     make_trader()
     deleted = make_trader(user=bot.user)
     with enter_building("retail"):
@@ -109,8 +107,11 @@ def test_the_list_has_every_wallet_in_order(bot: Bot, alpha: Any) -> None:
         account.wallet.pk,
     ]
     assert listed[3]["managed_by"] == {"tenant_slug": "alpha", "display_name": "Alpha Prop"}
-    assert listed[3]["b2b_account"]["account_id"] == str(account.wallet.account_id)
-    assert listed[3]["b2b_account"]["status"] == "active"
+    assert listed[3]["b2b_account"] == {
+        "account_id": str(account.wallet.account_id),
+        "stage": "funded",
+        "status": "active",
+    }
     page = bot.get("me/wallets?limit=2&offset=1").json()
     assert [row["id"] for row in page] == [bot.sandbox.wallet.pk, bot.api.wallet.pk]
     assert code(bot.get("me/wallets?limit=201")) == (422, "VALIDATION_FAILED")

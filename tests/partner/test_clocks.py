@@ -337,3 +337,40 @@ def test_an_unknown_token_and_a_list_are_refused(sandbox: FirmServer, clock_id: 
     assert sandbox.send("PUT", path, {"999": "0.5"}).status_code == 422
     assert sandbox.send("PUT", path, ["0.5"]).status_code == 400
     assert sandbox.send("PUT", path, {}).status_code == 200
+
+
+def test_an_account_opened_on_a_clock_lives_on_it(sandbox: FirmServer, clock_id: str) -> None:
+    trader = make_firm_trader()
+    body = {
+        "user_id": trader.user.pk,
+        "external_id": "on-the-clock",
+        "stage": "demo",
+        "starting_balance": "1000.00",
+    }
+    opened = sandbox.post("accounts", {**body, "test_clock_id": clock_id})
+    assert opened.status_code == 201, opened.content
+    envelope = opened.json()
+    assert (envelope["created_at"], envelope["day"]) == (
+        "2030-03-01T09:00:00.000000Z",
+        "2030-03-01",
+    )
+    unknown = sandbox.post(
+        "accounts", {**body, "external_id": "other", "test_clock_id": str(uuid4())}
+    )
+    assert unknown.status_code == 422
+    path = f"accounts/{envelope['account_id']}"
+    sandbox.post(f"test-clocks/{clock_id}/advance", {"to": iso_micro_text(START + DAY)})
+    calls = [
+        ("PATCH", path, {"metadata": {"a": 1}}),
+        ("POST", f"{path}/reset", {}),
+        ("POST", f"{path}/close", {}),
+        ("POST", "accounts", {**body, "external_id": "late", "test_clock_id": clock_id}),
+    ]
+    for method, address, sent in calls:
+        answer = sandbox.send(method, address, sent)
+        assert (answer.status_code, answer.json()["error"]) == (409, "CLOCK_ADVANCING"), address
+    assert sandbox.get(path).status_code == 200
+    arrive(clock_id)
+    assert sandbox.post(f"{path}/reset").json()["reset_at"] == iso_micro_text(START + DAY)
+    assert sandbox.post(f"{path}/close").json()["closed_at"] == iso_micro_text(START + DAY)
+    assert sandbox.delete(f"test-clocks/{clock_id}").status_code == 204

@@ -129,7 +129,7 @@ class AccountScreen(Screen):
         return moment_text(row.last_trade_at)
 
     def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        account = read_firm_account(wallet_id=row.pk, firm_name=firm_of(request).name)
+        account = read_firm_account(wallet_id=row.pk, firm=firm_of(request))
         assert account is not None
         trades = Trade.objects.filter(wallet_id=row.pk).select_related("market", "outcome")
         ended = Order.objects.filter(wallet_id=row.pk).exclude(status=Order.Status.PENDING)

@@ -31,7 +31,7 @@ def support_view(request: HttpRequest, wallet_id: int) -> HttpResponse:
     """The trader's portfolio page of one account; writes who looked at what."""
     require_right(request, "traders.support")
     firm = firm_of(request)
-    account = read_firm_account(wallet_id=wallet_id, firm_name=firm.name)
+    account = read_firm_account(wallet_id=wallet_id, firm=firm)
     if account is None:
         raise Http404
     now = utc_now()

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from polysim.kernel.clock import iso_text
 from polysim.kernel.money import money_text
 from tenants.models import Firm, WalletKind
-from wallets.models import Wallet
+from wallets.models import FirmAccount, Wallet
 
 
 class ManagerAnswer(serializers.Serializer[Any]):
@@ -44,9 +44,6 @@ class WalletAnswer(serializers.Serializer[Any]):
     b2b_account = AccountAnswer(allow_null=True)
 
 
-ACCOUNT_STATUS = {"OPEN": "active", "READ_ONLY": "active", "CLOSED": "closed"}
-
-
 def wallet_row(wallet: Wallet, firm: Firm | None = None) -> dict[str, Any]:
     """The wallet object of 6.2; `firm` is whose account it is, None for one of their own."""
     return {
@@ -72,11 +69,11 @@ def _manager_row(firm: Firm) -> dict[str, Any]:
 
 
 def _account_row(wallet: Wallet) -> dict[str, Any]:
-    is_archived = wallet.status == Wallet.Status.ARCHIVED
+    account: FirmAccount | None = getattr(wallet, "firm_account", None)
     return {
         "account_id": str(wallet.account_id),
-        "stage": "demo",
-        "status": "archived" if is_archived else ACCOUNT_STATUS[wallet.trading_state],
+        "stage": account.stage if account else "",
+        "status": account.status if account else FirmAccount.Status.ARCHIVED,
     }
 
 

@@ -38,6 +38,7 @@ def list_wallets(
         output_field=IntegerField(),
     )
     rows = Wallet.objects.filter(user_id=user_id).exclude(status=Wallet.Status.DELETED)
+    rows = rows.select_related("firm_account")
     if only_active:
         rows = rows.filter(status=Wallet.Status.ACTIVE)
     ordered = rows.order_by(position, "pk")
@@ -47,7 +48,8 @@ def list_wallets(
 def get_own_wallet(*, user_id: int, wallet_id: int) -> Wallet:
     """The user's wallet in this building; raises WalletNotFound, also for DELETED ones."""
     wallet = (
-        Wallet.objects.filter(pk=wallet_id, user_id=user_id)
+        Wallet.objects.select_related("firm_account")
+        .filter(pk=wallet_id, user_id=user_id)
         .exclude(status=Wallet.Status.DELETED)
         .first()
     )

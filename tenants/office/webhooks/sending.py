@@ -5,6 +5,7 @@ receivers are still waited for.
 """
 
 import asyncio
+import os
 import queue
 import ssl
 import threading
@@ -95,7 +96,8 @@ def send_attempts(attempts: Sequence[Attempt]) -> Iterator[Result]:
 
 
 async def _send_all(attempts: Sequence[Attempt], results: "queue.SimpleQueue[Result]") -> None:
-    context = ssl.create_default_context(cafile=certifi.where())
+    # An installation behind an authority of its own names it as OpenSSL does.
+    context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE", certifi.where()))
     await asyncio.gather(*(_send_into(one, context, results) for one in attempts))
 
 

@@ -221,10 +221,10 @@ def read_own_accounts(user: User, *, chosen_id: int | None) -> OwnAccounts:
     return OwnAccounts(listed, active)
 
 
-def read_firm_account(*, wallet_id: int, firm_name: str) -> Account | None:
+def read_firm_account(*, wallet_id: int, firm: Firm) -> Account | None:
     """A firm's account as its trader sees it, valued; None for an unknown id. In its building."""
     rows = _with_recorded_equity(Wallet.objects.filter(kind=WalletKind.PROP_FIRM, pk=wallet_id))
-    found = _to_accounts(list(rows), current_schema(), firm_name)
+    found = _to_accounts(list(rows), current_schema(), firm)
     return _valued(found[0]) if found else None
 
 

@@ -21,6 +21,7 @@ from trading.selectors.envelopes import envelope_row, get_envelope, read_state
 from trading.services.cancelling import cancel_all_orders
 from trading.services.firm_accounts.rows import (
     lock_account,
+    moment_of,
     record_change,
     require_open,
     require_unmanaged,
@@ -46,13 +47,15 @@ def close_account(
     """End an account for good and answer its closing envelope; a repeat answers the same.
 
     Open orders are cancelled, positions are neither sold nor settled afterwards. `is_forced`
-    closes a program's account too. Raises AccountNotFound, ManagedByProgram, TradeInProgress.
+    closes a program's account too. Raises AccountNotFound, ManagedByProgram, TradeInProgress,
+    ClockAdvancing.
     """
     account = lock_account(account_id=account_id, wallet_id=wallet_id)
     if account.closing_envelope is not None:
         return dict(account.closing_envelope)
     if not is_forced:
         require_unmanaged(account)
+    moment_of(account, now=now, is_system=is_forced)
     cancelled = _cancel_orders(account, reason=CLOSED_REASON, now=now)
     figures = _closing_figures(account, now=now)
     envelope = envelope_row(figures)
@@ -129,17 +132,18 @@ def reset_account(
 
     Open orders are cancelled, positions written off without proceeds. Answers the envelope with
     `reset` = {attempt, positions_closed, orders_cancelled}. Raises AccountNotFound,
-    AccountClosed, ManagedByProgram, TradeInProgress.
+    AccountClosed, ManagedByProgram, TradeInProgress, ClockAdvancing.
     """
     account = lock_account(account_id=account_id, wallet_id=wallet_id)
     require_open(account)
     require_unmanaged(account)
+    at = moment_of(account, now=now)
     former = get_envelope(wallet_id=account.pk, now=now)
     orders_cancelled = _cancel_orders(account, reason=RESET_REASON, now=now)
     positions_closed = Position.objects.filter(wallet_id=account.pk, status="OPEN").update(
-        quantity=0, reserved_quantity=0, cost=0, status="CLOSED_BY_RESET", closed_at=now
+        quantity=0, reserved_quantity=0, cost=0, status="CLOSED_BY_RESET", closed_at=at
     )
-    _begin_attempt(account, former=former, positions_closed=positions_closed, now=now)
+    _begin_attempt(account, former=former, positions_closed=positions_closed, at=at, now=now)
     envelope = get_envelope(wallet_id=account.pk, now=now)
     names = ("attempt", "balance", "equity", "trading_enabled")
     record_change(
@@ -161,9 +165,17 @@ def reset_account(
 
 
 def _begin_attempt(
-    account: FirmAccount, *, former: dict[str, Any], positions_closed: int, now: datetime
+    account: FirmAccount,
+    *,
+    former: dict[str, Any],
+    positions_closed: int,
+    at: datetime,
+    now: datetime,
 ) -> None:
-    """Cash, counters and measures as on the first day; what was moved in or out stays so."""
+    """Cash, counters and measures as on the first day; what was moved in or out stays so.
+
+    `at` is the account's own time, `now` the real one.
+    """
     target = account.starting_balance + account.net_transfers
     if target < ZERO:
         # More profit was taken out than was ever put in: nothing is owed for it.
@@ -178,7 +190,6 @@ def _begin_attempt(
     account.wallet.trading_state = Wallet.TradingState.OPEN
     account.wallet.save(update_fields=["trading_state"])
     account.refresh_from_db(fields=["updated_at"])
-    at = account.test_clock.frozen_time if account.test_clock is not None else now
     account.attempt += 1
     account.realized_pnl = account.fees_paid = account.max_drawdown = ZERO
     account.max_drawdown_pct = ZERO

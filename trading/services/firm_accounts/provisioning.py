@@ -20,10 +20,12 @@ from trading.errors import (
 from trading.selectors.envelopes import get_envelope
 from trading.services.firm_accounts.rows import (
     lock_account,
+    moment_of,
     record_change,
     require_open,
     require_unmanaged,
 )
+from trading.services.refusals import ClockAdvancing
 from wallets.models import FirmAccount, TestClock
 from wallets.services import lock_user, open_firm_account
 
@@ -57,7 +59,7 @@ def provision_account(
 
     The same trader, stage and starting balance answer the first account, closed or not. Raises
     TraderNotFound, AccountExternalIdConflict, AccountLimitReached (50 active ones),
-    ValidationFailed for a reserved `external_id`, TradeInProgress.
+    ValidationFailed for a reserved `external_id`, TradeInProgress, ClockAdvancing.
     """
     if external_id.startswith(RESERVED_PREFIX):
         raise ValidationFailed([("external_id", f"may not begin with {RESERVED_PREFIX}")])
@@ -98,6 +100,8 @@ def _find_clock(clock_id: UUID | None) -> TestClock | None:
     clock = TestClock.objects.filter(pk=clock_id).exclude(status=TestClock.Status.DELETED).first()
     if clock is None:
         raise ValidationFailed([("test_clock_id", "is no test clock of yours")])
+    if clock.status == TestClock.Status.ADVANCING:
+        raise ClockAdvancing()
     return clock
 
 
@@ -144,7 +148,7 @@ def _open(
         metadata=metadata,
         time_zone=time_zone,
         test_clock=test_clock,
-        now=now,
+        now=now if test_clock is None else test_clock.frozen_time,
     )
     envelope = get_envelope(wallet_id=account.pk, now=now)
     names = ("external_id", "user_id", "stage", "starting_balance", "rules", "metadata")
@@ -172,10 +176,11 @@ def update_account(
     """Replace `rules` or `metadata` as a whole (None: as they are); answers the envelope.
 
     Raises AccountNotFound, AccountClosed, ManagedByProgram for the rules of a program's account,
-    TradeInProgress.
+    TradeInProgress, ClockAdvancing.
     """
     account = lock_account(account_id=account_id, wallet_id=wallet_id)
     require_open(account)
+    moment_of(account, now=now)
     if rules is not None:
         require_unmanaged(account)
     changes = {"rules": rules, "metadata": metadata}

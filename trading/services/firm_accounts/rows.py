@@ -13,9 +13,10 @@ from tenants.models import User
 from tenants.office.services import Actor, write_event, write_firm_audit
 from trading.errors import AccountNotFound, ManagedByProgram
 from trading.events import tell_evaluator
+from trading.selectors.clocks import find_clocks
 from trading.selectors.envelopes import without_positions
 from trading.services.order_events import publish_wallet
-from trading.services.refusals import AccountClosed
+from trading.services.refusals import AccountClosed, ClockAdvancing
 from wallets.models import FirmAccount, Wallet
 from wallets.services import lock_user
 
@@ -59,6 +60,19 @@ def require_open(account: FirmAccount) -> None:
     """Raise AccountClosed for a closed or archived account."""
     if account.status != FirmAccount.Status.ACTIVE:
         raise AccountClosed()
+
+
+def moment_of(account: FirmAccount, *, now: datetime, is_system: bool = False) -> datetime:
+    """`now`, or the time of the account's test clock, which stands until the transaction ends.
+
+    Raises ClockAdvancing, but not for what Polysim itself ends (`is_system`).
+    """
+    clock = find_clocks(wallet_ids=[account.pk], is_locked=True).get(account.pk)
+    if clock is None:
+        return now
+    if clock.is_advancing and not is_system:
+        raise ClockAdvancing()
+    return clock.at
 
 
 def require_unmanaged(account: FirmAccount) -> None:
