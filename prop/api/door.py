@@ -97,7 +97,7 @@ class CustomerView(ApiView):
     access = Access.USER
     per_minute: ClassVar[int] = READS_PER_MINUTE
     meter: ClassVar[str] = "reads"
-    schema = None
+    schema = None  # type: ignore[assignment]
     firm: Firm
 
     @property

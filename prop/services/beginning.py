@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from polysim.kernel.money import cents
+from polysim.kernel.tenancy import require_building
 from prop.models import Challenge, ChallengePhase, ChallengeStatus, DailySnapshot, Purchase
 from prop.rules.days import local_date
 from prop.services.terms import phase_terms
+from trading.events import tell_evaluator
 
 FIRST_PHASE = 1
 
@@ -70,7 +72,7 @@ def start_phase(
 ) -> ChallengePhase:
     """Make a phase active on its funded account, and write its first day with that balance.
 
-    In the caller's transaction; the challenge's own row is the caller's.
+    In the caller's transaction; the challenge's own row is the caller's. The evaluator is told.
     """
     amount = initial_balance_of(phase.terms)
     phase.account_login = account_login
@@ -93,6 +95,8 @@ def start_phase(
         created_at=now,
         updated_at=now,
     )
+    schema = require_building()
+    transaction.on_commit(lambda: tell_evaluator(schema=schema, wallet_id=account_login))
     return phase
 
 

@@ -35,7 +35,7 @@ from tests.prop.trader import balance_of, make_customer, make_payer
 from wallets.models import FirmAccount, LedgerTransaction
 from wallets.selectors import check_conservation
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 STATEMENTS_MAX = 200
 
 
