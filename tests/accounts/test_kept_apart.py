@@ -32,7 +32,7 @@ def test_a_firms_trades_stay_out_of_retail_figures_and_exports(alpha: Any) -> No
         assert points[bot.main.wallet.pk].position_value == 0
         assert not LedgerEntry.objects.filter(wallet_id=account.wallet.pk).exists()
     client = Browser(bot.user).client
-    client.post("/accounts/switch/", {"wallet": bot.main.wallet.pk})
+    client.post("/account/switch/", {"wallet": bot.main.wallet.pk})
     for tab in ("open", "history"):
         text = client.get(f"/portfolio/export.csv?tab={tab}")
         assert market.question not in text.content.decode()
