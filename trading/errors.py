@@ -17,13 +17,6 @@ class AccountNotFound(NotFound):
     message = "There is no such account."
 
 
-class TraderNotFound(NotFound):
-    """Nobody of this firm has this `user_id`."""
-
-    code = "USER_NOT_FOUND"
-    message = "There is no such user."
-
-
 class ManagedByProgram(PolysimError):
     """A prop program runs this account; the firm ends the challenge instead."""
 

@@ -102,6 +102,16 @@ def test_peak_and_drawdown_follow_the_mark_and_only_rise(trader: Trader, market:
     assert account.max_drawdown_pct == Decimal("0.9955")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_peak_is_taken_at_each_fill(trader: Trader, market: Market) -> None:
+    trader.place(market, "BUY", quantity="100", price="0.62")
+    set_book(market, bids=[("0.80", 500)], asks=[("0.82", 500)])
+    trader.place(market, "BUY", quantity="10", price="0.82")
+    set_book(market, bids=[("0.60", 500)], asks=[("0.62", 500)])
+    # 110 shares at 0.81, 70.20 dollars spent on them.
+    assert account_of(trader).peak_equity == Decimal("10018.90")
+
+
 def test_the_day_starts_with_the_equity_of_its_first_measure(
     trader: Trader, market: Market
 ) -> None:

@@ -5,14 +5,19 @@ measure is written only onto the money it was taken from: a transfer or a reset 
 it void, and the next one is due within seconds.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
 
+from polysim.kernel.tenancy import enter_building
 from trading.selectors.account_figures import Figures, figure_account, read_account_marks
 from trading.selectors.account_state import load_states
+
+logger = logging.getLogger(__name__)
 
 _KEEP = """
 WITH measured AS (
@@ -51,6 +56,20 @@ def measure_accounts(*, now: datetime, wallet_ids: Sequence[int] | None = None) 
     figures = [figure_account(state, marks, now=now) for state in states]
     keep_measures(figures, now=now, is_patient=wallet_ids is not None)
     return len(states)
+
+
+def measure_after_fill(*, schema: str, wallet_id: int, now: datetime) -> None:
+    """Take a firm account's peak at a fill that was committed; retail accounts have none.
+
+    An answer must not turn into an error after its commit: what fails here comes with a tick.
+    """
+    if schema == settings.RETAIL_SCHEMA:
+        return
+    try:
+        with enter_building(schema):
+            measure_accounts(now=now, wallet_ids=[wallet_id])
+    except (DatabaseError, InterfaceError):
+        logger.warning("Account %s is measured with its next tick.", wallet_id, exc_info=True)
 
 
 def keep_measures(figures: Sequence[Figures], *, now: datetime, is_patient: bool = True) -> int:

@@ -10,6 +10,7 @@ from polysim.kernel.clock import iso_text
 from polysim.kernel.errors import ServiceUnavailable
 from trading.events import tell_evaluator, tell_matcher, tell_user
 from trading.markets.books import add_held_interest
+from trading.services.measures import measure_after_fill
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ _told_until_s: dict[tuple[str, str], float] = {}
 def publish_placed(answer: Mapping[str, Any], *, user_id: int, schema: str, now: datetime) -> None:
     """A `fill` frame for what filled at once; an `order` frame unless it is all filled."""
     if answer["trade_ids"]:
+        measure_after_fill(schema=schema, wallet_id=answer["wallet_id"], now=now)
         tell_evaluator(schema=schema, wallet_id=answer["wallet_id"])
         tell_user(user_id=user_id, frame=_fill_frame(answer, now), now=now)
     if answer["status"] != "FILLED":

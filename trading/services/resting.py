@@ -42,6 +42,7 @@ from trading.markets.books import (
     take_depth,
 )
 from trading.matcher.index import OpenOrder
+from trading.services.measures import measure_after_fill
 from trading.services.order_prices import Prices, is_scripted
 from trading.services.refusals import ServerBusy
 from trading.services.statements import call_once
@@ -351,6 +352,7 @@ def _tell_of_fill(order: OpenOrder, fill: dict[str, Any], *, now: datetime) -> N
         "order_status": fill["order_status"],
         "filled_quantity": four_places_text(Decimal(fill["filled_quantity"])),
     }
+    measure_after_fill(schema=order.schema, wallet_id=fill["wallet_id"], now=now)
     tell_evaluator(schema=order.schema, wallet_id=fill["wallet_id"])
     tell_user(user_id=order.user_id, frame=frame, now=now)
 

@@ -12,11 +12,8 @@ from django.db import IntegrityError, transaction
 from polysim.kernel.errors import ValidationFailed
 from tenants.models import Firm, Participant
 from tenants.office.services import Actor
-from trading.errors import (
-    AccountExternalIdConflict,
-    AccountLimitReached,
-    TraderNotFound,
-)
+from tenants.services.participants import TraderNotFound
+from trading.errors import AccountExternalIdConflict, AccountLimitReached
 from trading.selectors.envelopes import get_envelope
 from trading.services.firm_accounts.rows import (
     lock_account,
