@@ -233,6 +233,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5,
         "options": {"expires": 5},
     },
+    "sweep-simulations": {
+        "task": "prop.tasks.sweep_simulations",
+        "schedule": 60,
+        "options": {"expires": 55},
+    },
     "resume-purchases": {
         "task": "prop.resume_purchases",
         "schedule": 30,

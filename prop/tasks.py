@@ -13,6 +13,8 @@ from prop.selectors.evaluator import find_evaluator_trouble
 from prop.services.activation import resume_purchases as resume_in_building
 from prop.services.jobs import ORDINARY_KINDS, PAYOUT_KINDS, run_due_jobs
 from prop.services.mails import mail_due_events
+from prop.services.simulations import resend_lost_simulations as resend_in_building
+from prop.services.simulations import run_simulation as run_in_building
 from tenants.selectors import list_schemas
 
 logger = logging.getLogger(__name__)
@@ -69,6 +71,21 @@ def sweep_mails() -> None:
             mail_events(schema)
         except OSError as error:
             logger.warning("Mails of %s wait: %s", schema, error)
+
+
+@shared_task(name="prop.tasks.run_simulation", ignore_result=True)
+def run_simulation(schema: str, simulation_id: int) -> None:
+    """Try a program on simulated traders. Safe to repeat: a run that is over stays as it is."""
+    with enter_building(schema):
+        run_in_building(simulation_id=simulation_id, clock=utc_now)
+
+
+@shared_task(name="prop.tasks.sweep_simulations", ignore_result=True)
+def sweep_simulations() -> None:
+    """Send simulations again whose message or worker was lost."""
+    for schema in list_schemas():
+        with enter_building(schema):
+            resend_in_building(now=utc_now())
 
 
 def _run_all(schema: str, kinds: Sequence[str]) -> None:
