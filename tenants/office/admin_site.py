@@ -25,7 +25,7 @@ from polysim.kernel.ratelimits import client_address, count_tries
 from tenants.models import Firm, FirmKind, StaffMembership, User
 from tenants.office.menu import build_menu
 from tenants.office.models import FirmAuditEntry
-from tenants.office.rights import has_right
+from tenants.office.rights import RIGHTS, has_right
 from tenants.office.services import Actor
 from tenants.selectors import find_membership
 
@@ -211,6 +211,7 @@ def page_context(
         "crumbs": crumbs,
         "menu": build_menu(section, lambda right: may(request, right)),
         "membership": membership,
+        "rights": {right for right in RIGHTS if may(request, right)},
         "themes": (("system", "System"), ("light", "Light"), ("dark", "Dark")),
         "section": section,
     }

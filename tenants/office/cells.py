@@ -39,9 +39,9 @@ def tag(words: object, tone: str = "") -> SafeString:
     return format_html('<span class="tag {}">{}</span>', tone, words)
 
 
-def with_sub(words: object, sub: object) -> SafeString:
-    """A value with a quiet second line."""
-    return format_html('{}<span class="sub">{}</span>', words, sub)
+def with_sub(words: object, sub: object, tone: str = "") -> SafeString:
+    """A value with a quiet second line; `tone` gain or loss colours it."""
+    return format_html('{}<span class="sub {}">{}</span>', words, tone, sub)
 
 
 def code(words: object) -> SafeString:

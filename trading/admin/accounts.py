@@ -149,6 +149,14 @@ class AccountScreen(Screen):
         }
 
 
+def account_context(request: HttpRequest, wallet_id: int) -> dict[str, Any]:
+    """An account's positions at their marks and the end of its ledger, for other pages."""
+    account = read_firm_account(wallet_id=wallet_id, firm_name=firm_of(request).name)
+    if account is None:
+        return {"account": None}
+    return {"account": account, "ledger": list_ledger(wallet_id=wallet_id, limit=ROWS_SHOWN)}
+
+
 def find_account(request: HttpRequest, term: str) -> str | None:
     """The page of the one account that a term names."""
     if not may(request, "accounts.view"):

@@ -12,6 +12,25 @@ from tenants.office.admin.screens import Screen, is_id, register
 from tenants.office.cells import column, link, moment_text, with_sub
 from tenants.office.models import FirmAuditEntry
 
+AREAS = (
+    ("account.", "Accounts"),
+    ("prop.balance.", "Balances"),
+    ("prop.challenge.", "Challenges"),
+    ("prop.group.", "Groups"),
+    ("prop.job.", "Jobs"),
+    ("key.", "Keys"),
+    ("order.", "Orders"),
+    ("prop.payout.", "Payouts"),
+    ("prop.program.", "Programs"),
+    ("prop.purchase.", "Purchases"),
+    ("redirect.", "Redirects"),
+    ("settings.", "Settings"),
+    ("staff.", "Staff"),
+    ("trader.", "Traders"),
+    ("user.", "Users"),
+    ("webhook.", "Webhooks"),
+)
+
 
 class AreaFilter(SimpleListFilter):
     """By the first part of the dotted action."""
@@ -20,27 +39,11 @@ class AreaFilter(SimpleListFilter):
     parameter_name = "area"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        areas = (
-            "account",
-            "challenge",
-            "group",
-            "job",
-            "key",
-            "payout",
-            "program",
-            "purchase",
-            "redirect",
-            "settings",
-            "staff",
-            "trader",
-            "user",
-            "webhook",
-        )
-        return [(area, area.capitalize()) for area in areas]
+        return list(AREAS)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value():
-            return queryset.filter(action__startswith=f"{self.value()}.")
+            return queryset.filter(action__startswith=self.value())
         return queryset
 
 

@@ -6,7 +6,7 @@ call to a service; there are no forms over models.
 """
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,7 +21,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 
-from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import PolysimError
 from tenants.office.admin_site import backoffice, may, page_context, require_right
 from tenants.office.cells import csv_cell
@@ -211,15 +210,11 @@ class Screen(admin.ModelAdmin):
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return redirect(reverse(f"backoffice:{self.slug}_csv"))
-        response = HttpResponse(content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{self.slug}.csv"'
-        writer = csv.writer(response)
-        writer.writerow(self.csv_columns)
         rows = list(changes.queryset[:CSV_ROWS_MAX])
         self.prepare(request, rows)
         read = list(self.csv_columns.values())
-        writer.writerows([csv_cell(value(row)) for value in read] for row in rows)
-        return response
+        values = ([value(row) for value in read] for row in rows)
+        return csv_answer(self.slug, list(self.csv_columns), values)
 
     def get_row(self, request: HttpRequest, pk: str) -> Any:
         """The row of an address; 404 for what is not this firm's."""
@@ -316,14 +311,26 @@ def answered(form: forms.Form, call: Callable[[], str | HttpResponse]) -> str | 
         return None
 
 
+def csv_answer(name: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:
+    """A CSV file to download."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    writer = csv.writer(response)
+    writer.writerow(heads)
+    writer.writerows([csv_cell(value) for value in row] for row in rows)
+    return response
+
+
 def add_refusal(form: forms.Form, error: PolysimError) -> None:
     """A service's refusal as errors of the form, at the fields it names."""
-    fields = (error.details or {}).get("fields", []) if isinstance(error.details, Mapping) else []
-    for wrong in fields:
-        name = wrong.get("field")
-        words = str(wrong.get("message", error.message))
-        form.add_error(name if name in form.fields else None, words)
-    if not fields:
+    listed = (error.details or {}).get("fields", [])
+    # The manager API's refusals map a path to its words.
+    named = dict(getattr(error, "fields", None) or {})
+    named |= {str(wrong["field"]): str(wrong["message"]) for wrong in listed}
+    for name, words in named.items():
+        is_field = name in form.fields
+        form.add_error(name if is_field else None, words if is_field else f"{name}: {words}")
+    if not named:
         form.add_error(None, error.message)
 
 
@@ -350,15 +357,3 @@ def register(model: type[Model]) -> Callable[[type[Screen]], type[Screen]]:
         return screen
 
     return inner
-
-
-__all__ = [
-    "Command",
-    "ReasonForm",
-    "Screen",
-    "add_refusal",
-    "is_id",
-    "register",
-    "show_once",
-    "utc_now",
-]

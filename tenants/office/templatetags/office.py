@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -62,3 +63,10 @@ def filter_state(spec: Any, cl: Any) -> dict[str, Any]:
     chosen = next((choice for choice in choices if choice.get("selected")), None)
     is_on = chosen is not None and chosen is not choices[0]
     return {"title": spec.title, "choices": choices, "chosen": chosen, "is_on": is_on}
+
+
+@register.filter
+def normal(number: Decimal) -> str:
+    """A Decimal without needless zeros: 5.120000 -> 5.12."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

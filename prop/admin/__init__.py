@@ -1,0 +1,13 @@
+"""The BackOffice's screens over challenges: what is sold, how it runs, what is paid."""
+
+from prop.admin import (
+    breaches,
+    challenges,
+    dashboard,
+    jobs,
+    payers,
+    payouts,
+    purchases,
+)
+
+__all__ = ["breaches", "challenges", "dashboard", "jobs", "payers", "payouts", "purchases"]
