@@ -31,7 +31,7 @@ from tenants.office.admin.screens import (
 )
 from tenants.office.admin_site import actor_of, backoffice, may, require_right, zone_of
 from tenants.office.cells import column, link, moment_text, with_sub
-from trading.admin.accounts import trader_users, traders_of
+from trading.admin.accounts import account_context, trader_users, traders_of
 from trading.formats import money_text, signed_money_text
 from trading.selectors.pages.office import start_of_local_day
 from trading.templatetags.polysim import value_class

@@ -10,6 +10,7 @@ from polysim.kernel.clock import utc_now
 from prop.admin.cells import room_cell, rule_words
 from prop.admin.payouts import LATE_AFTER_H, age_words
 from prop.models import Challenge
+from prop.selectors.evaluator import read_evaluator_health
 from prop.selectors.office import ChallengeFigures, HourLine, read_challenge_figures
 from prop.selectors.rooms import list_near_breach
 from tenants.office.admin_site import backoffice, may, page_context, zone_of
@@ -58,11 +59,31 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             for one in waiting
         ],
         "oldest": age_words(figures.payouts_oldest, now) if figures.payouts_oldest else "",
-        "hour_now": now.astimezone(zone).hour,
+        "evaluator": _evaluator(now),
         "can_grant": may(request, "challenges.decide"),
         "can_edit_programs": may(request, "programs.edit"),
     }
     return render(request, "office/challenges_dashboard.html", context)
+
+
+def _evaluator(now: Any) -> dict[str, str]:
+    """How the evaluator does, in words."""
+    health = read_evaluator_health(now=now)
+    if health.age_s is None:
+        return {
+            "tone": "loss",
+            "title": "Evaluator: not seen",
+            "words": "No pass in the last hour.",
+        }
+    words = (
+        f"last pass {health.age_s} s ago, {health.evaluated} phases of all firms "
+        f"in {health.duration_ms} ms"
+    )
+    return {
+        "tone": "" if health.is_well else "warn",
+        "title": "Evaluator: every 5 s" if health.is_well else "Evaluator: slow",
+        "words": words,
+    }
 
 
 def _customers(challenge_ids: list[int]) -> dict[int, int]:

@@ -1,6 +1,6 @@
 """Accounts of the firm's traders: list, everything about one, and what staff may do to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -8,16 +8,19 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import current_schema
 from tenants.models import Participant
-from tenants.office.admin.screens import Screen, is_id, register
+from tenants.office.admin.screens import Command, ReasonForm, Screen, is_id, register
 from tenants.office.admin.traders import is_uuid
-from tenants.office.admin_site import backoffice, firm_of, may
+from tenants.office.admin_site import actor_of, backoffice, firm_of, may
 from tenants.office.cells import column, link, moment_text, tag
 from trading.formats import money_text, signed_money_text
 from trading.models import Order, Trade
+from trading.selectors.envelopes import get_envelope
 from trading.selectors.pages.accounts import read_firm_account
 from trading.selectors.pages.portfolio import list_account_orders
+from trading.services.firm_accounts import close_account, reset_account, switch_trading
 from trading.templatetags.polysim import value_class
 from wallets.models import FirmAccount, Wallet
 from wallets.selectors import list_ledger
@@ -50,6 +53,49 @@ def trader_users(term: str, schema: str) -> QuerySet[Participant, int]:
     return rows.values_list("user_id", flat=True)
 
 
+def _switch(is_enabled: bool) -> Callable[[HttpRequest, Any, Mapping[str, Any]], str]:
+    def run(request: HttpRequest, row: FirmAccount, data: Mapping[str, Any]) -> str:
+        switch_trading(
+            wallet_id=row.pk,
+            is_enabled=is_enabled,
+            reason=data["reason"],
+            actor=actor_of(request),
+            now=utc_now(),
+        )
+        words = "may trade again" if is_enabled else "is read-only; its open orders are cancelled"
+        return f"Account {row.pk} {words}."
+
+    return run
+
+
+def _close(request: HttpRequest, row: FirmAccount, data: Mapping[str, Any]) -> str:
+    close_account(wallet_id=row.pk, reason=data["reason"], actor=actor_of(request), now=utc_now())
+    return f"Account {row.pk} is closed. Its figures are frozen."
+
+
+def _reset(request: HttpRequest, row: FirmAccount, data: Mapping[str, Any]) -> str:
+    envelope = reset_account(
+        wallet_id=row.pk, reason=data["reason"], actor=actor_of(request), now=utc_now()
+    )
+    return f"Attempt {envelope['attempt']} of account {row.pk} begins at its starting balance."
+
+
+def _why_not_changed(request: HttpRequest, row: FirmAccount) -> str:
+    if row.status != FirmAccount.Status.ACTIVE:
+        return "The account is closed."
+    return "A program runs this account: decide on its challenge." if row.is_managed else ""
+
+
+def _why_not_off(request: HttpRequest, row: FirmAccount) -> str:
+    is_off = row.wallet.trading_state != Wallet.TradingState.OPEN
+    return _why_not_changed(request, row) or ("It is read-only already." if is_off else "")
+
+
+def _why_not_on(request: HttpRequest, row: FirmAccount) -> str:
+    is_on = row.wallet.trading_state == Wallet.TradingState.OPEN
+    return _why_not_changed(request, row) or ("It may trade." if is_on else "")
+
+
 @register(FirmAccount)
 class AccountScreen(Screen):
     """One wallet each, with its rules, figures and history."""
@@ -65,6 +111,48 @@ class AccountScreen(Screen):
     list_display = ("name_cell", "trader_cell", "stage_cell", "state", "cash", "result", "trades")
     list_filter = ("stage", "status", "is_managed", "wallet__trading_state")
     list_select_related = ("wallet",)
+    commands = (
+        Command(
+            "read-only",
+            "Make read-only",
+            "accounts.switch",
+            "Cancels the open orders and refuses new ones; the trader reads the reason. "
+            "Positions stay.",
+            _switch(is_enabled=False),
+            form=ReasonForm,
+            why_not=_why_not_off,
+        ),
+        Command(
+            "enable",
+            "Allow trading",
+            "accounts.switch",
+            "New orders are taken again.",
+            _switch(is_enabled=True),
+            form=ReasonForm,
+            why_not=_why_not_on,
+        ),
+        Command(
+            "reset",
+            "Reset",
+            "accounts.reset",
+            "Cancels orders, writes positions off without proceeds and begins the next attempt at "
+            "the starting balance.",
+            _reset,
+            form=ReasonForm,
+            why_not=_why_not_changed,
+        ),
+        Command(
+            "close",
+            "Close",
+            "accounts.close",
+            "Ends the account for good: orders are cancelled, positions stay unsold, the figures "
+            "are frozen. There is no way back.",
+            _close,
+            form=ReasonForm,
+            tone="danger",
+            why_not=_why_not_changed,
+        ),
+    )
     csv_columns = {
         "account": lambda row: row.pk,
         "account_id": lambda row: row.wallet.account_id,
@@ -137,6 +225,7 @@ class AccountScreen(Screen):
         words, tone = account_state(row)
         return {
             "account": account,
+            "envelope": get_envelope(wallet_id=row.pk, now=utc_now()),
             "state": words,
             "tone": tone,
             "trader": traders_of(request, [row.wallet.user_id]).get(row.wallet.user_id),
@@ -151,7 +240,7 @@ class AccountScreen(Screen):
 
 def account_context(request: HttpRequest, wallet_id: int) -> dict[str, Any]:
     """An account's positions at their marks and the end of its ledger, for other pages."""
-    account = read_firm_account(wallet_id=wallet_id, firm_name=firm_of(request).name)
+    account = read_firm_account(wallet_id=wallet_id, firm=firm_of(request))
     if account is None:
         return {"account": None}
     return {"account": account, "ledger": list_ledger(wallet_id=wallet_id, limit=ROWS_SHOWN)}

@@ -19,6 +19,7 @@ AREAS = (
     ("prop.group.", "Groups"),
     ("prop.job.", "Jobs"),
     ("key.", "Keys"),
+    ("login_link.", "Login links"),
     ("order.", "Orders"),
     ("prop.payout.", "Payouts"),
     ("prop.program.", "Programs"),

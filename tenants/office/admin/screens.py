@@ -227,6 +227,8 @@ class Screen(admin.ModelAdmin):
         """Everything about one row, and what can be done."""
         require_right(request, self.view_right)
         row = self.get_row(request, pk)
+        if not self.has_detail:
+            raise Http404
         context = self.page(request, str(row), (str(row), "")) | {
             "row": row,
             "commands": self.offered(request, row),
@@ -258,7 +260,7 @@ class Screen(admin.ModelAdmin):
         require_right(request, self.view_right)
         require_right(request, command.right)
         row = self.get_row(request, pk)
-        form = command.form(request.POST or None, request.FILES or None)
+        form = command.form(*_sent(request))
         if hasattr(form, "prepare"):
             form.prepare(request, row)
         why_not = command.why_not(request, row)
@@ -284,7 +286,7 @@ class Screen(admin.ModelAdmin):
         if self.create_form is None:
             raise Http404
         require_right(request, self.create_right)
-        form = self.create_form(request.POST or None, request.FILES or None)
+        form = self.create_form(*_sent(request))
         if hasattr(form, "prepare"):
             form.prepare(request, None)
         if request.method == "POST" and form.is_valid():
@@ -300,6 +302,11 @@ class Screen(admin.ModelAdmin):
     def create(self, request: HttpRequest, data: Mapping[str, Any]) -> str | HttpResponse:
         """The one call to the service that makes a row."""
         raise Http404
+
+
+def _sent(request: HttpRequest) -> tuple[Any, Any]:
+    """What a form was sent; a POST without fields is sent too."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
 
 
 def answered(form: forms.Form, call: Callable[[], str | HttpResponse]) -> str | HttpResponse | None:

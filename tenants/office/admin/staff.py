@@ -173,7 +173,9 @@ class StaffScreen(Screen):
         firm = firm_of(request)
         first = [name for name in NARROWABLE if role in RIGHTS[name].roles]
         kept = [right for right in first if right not in firm.taken_rights.get(role, ())]
-        form = rights_form(first)(request.POST or None, initial={"rights": kept})
+        form = rights_form(first)(
+            request.POST if request.method == "POST" else None, initial={"rights": kept}
+        )
         if request.method == "POST" and form.is_valid():
             taken = [right for right in first if right not in form.cleaned_data["rights"]]
             answer = answered(form, lambda: _take(request, role, taken))

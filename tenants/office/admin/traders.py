@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +10,23 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from polysim.kernel.clock import utc_now
 from tenants.models import AccountDirectoryEntry, Participant, WalletKind
-from tenants.office.admin.screens import Screen, register
-from tenants.office.admin_site import backoffice, firm_of, may
+from tenants.office.admin.screens import Command, Screen, register
+from tenants.office.admin_site import actor_of, backoffice, firm_of, may
 from tenants.office.cells import column, link, moment_text
+from tenants.services.login_links import request_login_link
+
+
+def _resend(request: HttpRequest, row: Participant, data: Mapping[str, Any]) -> str:
+    request_login_link(
+        firm=firm_of(request),
+        user_id=row.user_id,
+        redirect_url="",
+        actor=actor_of(request),
+        now=utc_now(),
+    )
+    return "A new login link is on its way by mail; older ones are void."
 
 
 @register(Participant)
@@ -28,6 +41,16 @@ class TraderScreen(Screen):
     search_words = "External id, e-mail or user id"
     detail_template = "office/trader.html"
     list_display = ("name_cell", "email_cell", "account_count", "registered")
+    commands = (
+        Command(
+            "resend",
+            "Send a login link",
+            "traders.resend",
+            "Mails a link that works once, for 15 minutes; earlier ones become void.",
+            _resend,
+            tone="primary",
+        ),
+    )
     csv_columns = {
         "external_id": lambda row: row.external_id,
         "user_id": lambda row: row.tenant_user_id,

@@ -20,6 +20,7 @@ from trading.services.firm_accounts.provisioning import (
     update_account,
 )
 from trading.services.firm_accounts.rows import find_account, find_account_owner
+from trading.services.firm_accounts.switching import switch_trading
 
 __all__ = [
     "Liquidation",
@@ -33,5 +34,6 @@ __all__ = [
     "make_read_only",
     "provision_account",
     "reset_account",
+    "switch_trading",
     "update_account",
 ]
