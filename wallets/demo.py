@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,16 @@ BOT_KEY_NAME = "demo bot"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 
 
-def seed_demo(*, base_url: str, path: Path, now: datetime) -> Path:
+# What a firm of the demo has besides its Owner: (firm, its former part of demo.json, now).
+SeedFirm = Callable[[Firm, Mapping[str, Any], datetime], dict[str, Any]]
+
+
+def seed_demo(*, base_url: str, path: Path, now: datetime, seed_firm: SeedFirm) -> Path:
     """Seed everything and write `path`, usually demo.json (mode 0600); answers the path.
 
     Migrations were run before. `base_url` is the platform's address without a final slash. What
-    the file says already (passwords, keys) stays valid.
+    the file says already (passwords, keys) stays valid. `seed_firm` adds what stands right of
+    wallets: keys, traders, programs.
     """
     former = _read_former(path)
     address = urlsplit(base_url)
@@ -59,7 +64,8 @@ def seed_demo(*, base_url: str, path: Path, now: datetime) -> Path:
         )
         admin = _ensure_admin(former, now=now)
         firms = [
-            _ensure_firm(slug, name, former, port=address.port, now=now) for slug, name in FIRMS
+            _ensure_firm(slug, name, former, port=address.port, seed_firm=seed_firm, now=now)
+            for slug, name in FIRMS
         ]
     with enter_building(retail.schema_name):
         trader, user = _ensure_trader(former, now=now)
@@ -96,7 +102,13 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def _ensure_firm(
-    slug: str, name: str, former: Mapping[str, Any], *, port: int | None, now: datetime
+    slug: str,
+    name: str,
+    former: Mapping[str, Any],
+    *,
+    port: int | None,
+    seed_firm: SeedFirm,
+    now: datetime,
 ) -> dict[str, Any]:
     """The firm, its host and its Owner; answers its part of demo.json."""
     host = f"{slug}.{settings.FIRM_HOST_SUFFIX}"
@@ -118,15 +130,13 @@ def _ensure_firm(
     of_firm: dict[str, Any] = next(
         (row for row in former.get("firms") or [] if row.get("slug") == slug), {}
     )
+    staff = _ensure_password(owner, of_firm.get("staff"))
     return {
         "slug": slug,
         "name": firm.name,
         "host": f"{host}:{port}" if port else host,
-        "partner_key": of_firm.get("partner_key"),
-        "readonly_key": of_firm.get("readonly_key"),
-        "staff": _ensure_password(owner, of_firm.get("staff")),
-        "staff_roles": of_firm.get("staff_roles"),
-        "trader": of_firm.get("trader"),
+        "staff": staff,
+        **seed_firm(firm, {**of_firm, "staff": staff}, now),
         "firm_api": of_firm.get("firm_api"),
     }
 

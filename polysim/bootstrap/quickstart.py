@@ -39,6 +39,7 @@ PREPARE_SECONDS_MAX = 600
 STOP_SECONDS_MAX = 8
 PORT_WAIT_SECONDS_MAX = 3
 SETTLE_SECONDS = 2
+HISTORY_WAIT_SECONDS = 600
 DEMO_FILE, DEMO_PENDING = "demo.json", "demo.json.pending"
 
 
@@ -125,6 +126,7 @@ class _Installation:
         self._announce(feed)
         if self.options.check:
             return 0
+        self._start_demo_history()
         while True:
             supervisor.check()
             time.sleep(0.25)
@@ -262,6 +264,21 @@ class _Installation:
                 return bool(answer.status == 200)
         except (OSError, ValueError):
             return False
+
+    def _start_demo_history(self) -> None:
+        """Challenges with some days behind them, made beside the running product; nice to it."""
+        if self.environment.get("POLYMARKET_FEED_MODE") == "off":
+            return
+        seed = ["seed_challenges", "--wait", str(HISTORY_WAIT_SECONDS)]
+        helper = Process(
+            name="seed_challenges",
+            command=["nice", sys.executable, str(PROJECT_DIRECTORY / "manage.py"), *seed],
+            environment={"CELERY_SKIP_CHECKS": "1", **self.environment},
+            log_path=self.state / "logs" / "seed_challenges.log",
+            working_directory=str(PROJECT_DIRECTORY),
+        )
+        helper.start()
+        self.helpers.append(helper)
 
     def _withdraw_demo(self) -> None:
         """demo.json tells that Polysim is ready, so it waits under another name until then."""

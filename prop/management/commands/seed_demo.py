@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from polysim.kernel.clock import utc_now
+from prop.demo.firms import seed_firm
 from wallets.demo import seed_demo
 
 
@@ -24,5 +25,6 @@ class Command(BaseCommand):
             base_url=options["base_url"].rstrip("/"),
             path=settings.STATE_DIR / options["file_name"],
             now=utc_now(),
+            seed_firm=seed_firm,
         )
         self.stdout.write(f"Demo people are in {path}.")

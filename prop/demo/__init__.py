@@ -1,0 +1,1 @@
+"""What a demo installation shows of firms: keys, staff, traders, programs, and running challenges."""
