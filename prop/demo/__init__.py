@@ -1,1 +1,1 @@
-"""What a demo installation shows of firms: keys, staff, traders, programs, and running challenges."""
+"""What a demo shows of firms: keys, staff, traders, programs, running challenges."""

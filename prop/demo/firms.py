@@ -39,12 +39,8 @@ def seed_firm(firm: Firm, former: Mapping[str, Any], now: datetime) -> dict[str,
     """The firm's part of demo.json; what `former` says already stays valid."""
     with enter_building(firm.schema_name):
         keys = {
-            "partner_key": _ensure_key(
-                firm, "partner_key", PARTNER_PERMISSIONS, former, now=now
-            ),
-            "readonly_key": _ensure_key(
-                firm, "readonly_key", (ACCOUNTS_READ,), former, now=now
-            ),
+            "partner_key": _ensure_key(firm, "partner_key", PARTNER_PERMISSIONS, former, now=now),
+            "readonly_key": _ensure_key(firm, "readonly_key", (ACCOUNTS_READ,), former, now=now),
         }
         trader = _ensure_trader(firm, former.get("trader"), now=now)
         _ensure_programs(now=now)

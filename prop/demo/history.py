@@ -91,9 +91,7 @@ def forget_own_valkey() -> None:
 
 
 def _live_through(firm: Firm, markets: Sequence[PastMarket], *, since: datetime) -> None:
-    accounts = [
-        _Account(trader, _register(firm, trader.name, now=since)) for trader in cast()
-    ]
+    accounts = [_Account(trader, _register(firm, trader.name, now=since)) for trader in cast()]
     hours = len(markets[0].closes)
     for hour in range(hours):
         at = since + HOUR * hour
@@ -195,9 +193,7 @@ def _work_off(at: datetime) -> None:
         pass
 
 
-def _decide_for_staff(
-    accounts: Sequence[_Account], hour: int, hours: int, at: datetime
-) -> None:
+def _decide_for_staff(accounts: Sequence[_Account], hour: int, hours: int, at: datetime) -> None:
     """What staff did: one challenge cancelled half way, one funded phase closed near the end."""
     by_name = {account.trader.name: account for account in accounts}
     cancelled = by_name[CANCELLED_TRADER].challenge_id
@@ -211,9 +207,7 @@ def _decide_for_staff(
             challenge_id=closed, status=ChallengeStatus.ACTIVE, phase_type=PhaseType.FUNDED
         ).first()
         if phase is not None:
-            close_funded_phase(
-                challenge_id=closed, reason="First payout", actor=ACTOR, now=at
-            )
+            close_funded_phase(challenge_id=closed, reason="First payout", actor=ACTOR, now=at)
 
 
 def _is_active(challenge_id: int) -> bool:

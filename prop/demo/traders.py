@@ -82,9 +82,7 @@ def cast() -> list[DemoTrader]:
     return [
         DemoTrader("ana", "Starter 10K", first_hour=2),
         Foresighted("ben", "Starter 10K", first_hour=0, share=Decimal("0.30")),
-        Foresighted(
-            "cleo", "Starter 10K", first_hour=20, share=Decimal("0.85"), is_lucky=False
-        ),
+        Foresighted("cleo", "Starter 10K", first_hour=20, share=Decimal("0.85"), is_lucky=False),
         DemoTrader("dan", "Two-Step 50K", first_hour=10, share=Decimal("0.04")),
         Foresighted("eva", "Two-Step 50K", first_hour=4, share=Decimal("0.25")),
     ]

@@ -17,7 +17,7 @@ TRY_AGAIN_S = 15
 
 
 class Command(BaseCommand):
-    """Live through the last days with made-up traders; firms that have challenges are left alone."""
+    """Live through the last days with made-up traders, in firms without challenges."""
 
     help = "Give the demo's firms some days of challenges to look at. Safe to repeat."
 
