@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from polysim.kernel.tenancy import enter_building
+from prop.models import Program, PropSettings
 from tenants.models import ApiKey, Domain, Firm, User
 from wallets.models import Wallet
 
@@ -38,9 +39,36 @@ def test_demo_json_names_everybody(seed: Any, tmp_path: Path) -> None:
     alpha = demo["firms"][0]
     assert (alpha["name"], alpha["host"]) == ("Alpha Prop", "alpha.localhost:8123")
     assert set(alpha["staff"]) == {"email", "password"}
-    for name in ("partner_key", "readonly_key", "staff_roles", "trader", "firm_api"):
-        assert alpha[name] is None
+    assert alpha["partner_key"].startswith("pst_live_")
+    assert alpha["readonly_key"].startswith("pst_live_")
+    roles = {"admin", "manager", "dealer", "crm_admin", "crm_manager", "viewer"}
+    assert set(alpha["staff_roles"]) == roles
+    assert alpha["staff_roles"]["admin"] == alpha["staff"]
+    assert alpha["staff_roles"]["viewer"]["email"] == "viewer@alpha.example"
+    assert alpha["trader"]["email"] == "trader@alpha.example"
+    assert alpha["trader"]["external_id"] == "demo-trader"
+    assert alpha["trader"]["user_id"] > 0
+    assert alpha["firm_api"] is None
     assert stat.S_IMODE((tmp_path / "demo.json").stat().st_mode) == 0o600
+
+
+def test_both_firms_sell_two_programs_and_give_their_traders_a_payer_account(seed: Any) -> None:
+    seed()
+    for schema in ("alpha", "beta"):
+        with enter_building(schema):
+            names = Program.objects.order_by("sort_index").values_list("name", flat=True)
+            assert list(names) == ["Starter 10K", "Two-Step 50K"]
+            settings = PropSettings.objects.get()
+            assert settings.payer_group is not None
+            assert settings.payer_group.public_opening
+
+
+def test_the_partner_key_of_the_demo_reads_its_trader(seed: Any) -> None:
+    alpha = seed()["firms"][0]
+    headers = {"X-API-Key": alpha["partner_key"]}
+    answer = Client().get(f"/v1/partner/users/{alpha['trader']['user_id']}", headers=headers)
+    assert answer.json()["external_id"] == "demo-trader"
+    assert answer.json()["accounts"]["active"] == 1
 
 
 def test_a_second_run_changes_nothing(seed: Any) -> None:
