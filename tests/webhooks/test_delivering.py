@@ -256,6 +256,18 @@ def test_after_a_rotation_both_secrets_sign_for_24_hours(
     assert unseal(stored.secret_sealed) == rotated.secret
 
 
+def test_a_secret_that_cannot_be_read_fails_its_own_deliveries_alone(
+    endpoint: EndpointWithSecret, receiver: Receiver
+) -> None:
+    WebhookEndpoint.objects.update(secret_sealed="sealed elsewhere")
+    create_endpoint(url=receiver.url + "/other", event_types=["*"], actor=ACTOR, now=NOW)
+    happen()
+    work()
+    assert [request.path for request in receiver.requests] == ["/hooks/other"]
+    waiting = WebhookDelivery.objects.get(status="pending")
+    assert waiting.last_error.startswith("its secret cannot be read")
+
+
 def test_an_endpoint_hears_only_of_the_types_that_it_chose(receiver: Receiver) -> None:
     create_endpoint(url=receiver.url, event_types=["account.reset"], actor=ACTOR, now=NOW)
     happen("account.closed")

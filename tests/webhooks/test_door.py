@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import enter_building
@@ -239,3 +240,13 @@ def test_another_firms_endpoint_is_as_unknown_as_one_that_never_was(
     assert {one["X-Polysim-Code"] for one in answers} == {"NOT_FOUND"}
     with enter_building("alpha"):
         assert WebhookEndpoint.objects.get().deleted_at is None
+
+
+def test_the_description_of_the_door_has_webhooks_and_test_clocks() -> None:
+    document = Client().get("/v1/partner/schema/").json()
+    webhook = document["paths"]["/v1/partner/webhooks/{webhook_id}"]
+    assert set(webhook) == {"get", "patch", "delete"}
+    assert webhook["get"]["parameters"][0]["schema"] == {"type": "string", "format": "uuid"}
+    assert "put" in document["paths"]["/v1/partner/test-clocks/{clock_id}/prices"]
+    secret = document["components"]["schemas"]["EndpointSecretAnswer"]["properties"]
+    assert "secret" in secret

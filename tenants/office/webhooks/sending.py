@@ -92,7 +92,8 @@ def send_attempts(attempts: Sequence[Attempt]) -> Iterator[Result]:
     thread.start()
     for _ in attempts:
         yield results.get()
-    thread.join()
+    # A name server that does not answer may still hold one of its helpers.
+    thread.join(timeout=1)
 
 
 async def _send_all(attempts: Sequence[Attempt], results: "queue.SimpleQueue[Result]") -> None:
