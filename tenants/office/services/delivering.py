@@ -27,7 +27,7 @@ CLAIMED_FOR = timedelta(seconds=60)
 # At most so many requests are open to one endpoint, over all workers.
 OPEN_PER_ENDPOINT_MAX = 10
 GONE = 410
-NO_SECRET = "its secret cannot be read by this installation; rotate it"
+UNREADABLE = "its secret cannot be read by this installation; rotate it"
 SLOWING_STATUSES = frozenset({429, 502, 504})
 
 
@@ -48,7 +48,7 @@ def deliver_due(*, now: datetime) -> int:
             attempts.append(_attempt_of(claim, now=now))
         except InvalidToken:
             # Another installation's key sealed it; the other endpoints must not wait for this one.
-            record_result(claim=claim, result=Result(claim, None, None, NO_SECRET, 0), now=now)
+            record_result(claim=claim, result=Result(claim, None, None, UNREADABLE, 0), now=now)
     for result in send_attempts(attempts):
         finished_at = now + timedelta(milliseconds=result.duration_ms)
         record_result(claim=result.key, result=result, now=finished_at)
