@@ -8,6 +8,16 @@ from prop.admin import (
     payers,
     payouts,
     purchases,
+    simulator,
 )
 
-__all__ = ["breaches", "challenges", "dashboard", "jobs", "payers", "payouts", "purchases"]
+__all__ = [
+    "breaches",
+    "challenges",
+    "dashboard",
+    "jobs",
+    "payers",
+    "payouts",
+    "purchases",
+    "simulator",
+]

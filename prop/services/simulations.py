@@ -19,7 +19,7 @@ from polysim.kernel.errors import ValidationFailed
 from polysim.kernel.money import to_scaled
 from polysim.kernel.tenancy import require_building
 from prop.errors import StateConflict
-from prop.models import Simulation
+from prop.models import Program, Simulation
 from prop.selectors.price_recordings import list_recordings
 from prop.selectors.simulations import (
     LOST_AFTER,
@@ -53,6 +53,9 @@ DEFAULTS: Mapping[str, Any] = {"traders": 2_000, "days": 60, "seed": 1, "paths":
 # Percents between two updates of the row.
 PROGRESS_STEP = 2
 RUN_TASK = "prop.tasks.run_simulation"
+# What of a program decides a run; a step's own row and name do not.
+DECIDING_SETTINGS = ("price", "price_currency", "timezone", "trading_days_mode")
+ROW_FIELDS = ("id", "name", "created_time", "updated_time")
 PROGRAM_GONE = "The program was deleted."
 
 
@@ -204,6 +207,20 @@ def resend_lost_simulations(*, now: datetime) -> list[int]:
     for simulation_id in lost:
         _send_on_commit(simulation_id)
     return lost
+
+
+def has_other_terms(*, simulation: Simulation, program: Program) -> bool:
+    """Whether the program's rules, deposits or price are no longer those of the run."""
+    return _rules_of(simulation.terms) != _rules_of(copy_terms(program))
+
+
+def _rules_of(terms: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Terms without what changes by saving alone."""
+    program = {name: terms["program"][name] for name in DECIDING_SETTINGS}
+    return program, [
+        {name: value for name, value in step.items() if name not in ROW_FIELDS}
+        for step in terms["steps"]
+    ]
 
 
 def try_program(

@@ -36,6 +36,7 @@ RIGHTS: Mapping[str, Right] = {
     "accounts.reset": Right("Reset accounts", (OWNER, RISK, DEALER)),
     "programs.view": Right("See programs and account groups", EVERYBODY),
     "programs.edit": Right("Edit programs and account groups", COMMANDERS),
+    "programs.simulate": Right("Try programs on simulated traders", (OWNER, RISK)),
     "purchases.view": Right("See purchases", EVERYBODY),
     "purchases.edit": Right("Edit and delete purchases", COMMANDERS),
     "purchases.refund": Right("Refund and retry purchases", DECIDERS),
