@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from polysim.kernel.tenancy import enter_building, require_building
 from prop import cache
 from prop.models import (
     Challenge,
@@ -23,7 +24,7 @@ from prop.models import (
     Verdict,
 )
 from trading.services.firm_accounts import make_read_only
-from wallets.models import Wallet
+from wallets.services import lock_user
 
 RUNNING = (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE)
 
@@ -33,6 +34,7 @@ def delete_purchases(*, purchase_ids: Sequence[int], reason: str, now: datetime)
 
     Accounts of running phases become read-only with `reason`; payouts stay with empty links.
     """
+    _lock_customers(purchase_ids)
     locked = Purchase.objects.select_for_update().filter(pk__in=purchase_ids).order_by("pk")
     purchases = [row.pk for row in locked]
     challenges = Challenge.objects.select_for_update().filter(purchase__in=purchases)
@@ -43,12 +45,17 @@ def delete_purchases(*, purchase_ids: Sequence[int], reason: str, now: datetime)
     return {"purchases": gone, **counts}
 
 
+def _lock_customers(purchase_ids: Sequence[int]) -> None:
+    """Those with running challenges, before any row, as refunds and orders do; ascending."""
+    running = Challenge.objects.filter(purchase__in=purchase_ids, status__in=RUNNING)
+    for customer_id in sorted(set(running.values_list("customer_id", flat=True))):
+        lock_user(user_id=customer_id)
+
+
 def _close_accounts(challenge_ids: Sequence[int], *, reason: str, now: datetime) -> None:
     phases = ChallengePhase.objects.filter(challenge__in=challenge_ids)
     logins = phases.filter(status__in=RUNNING).exclude(account_login=0)
-    wallets = Wallet.objects.filter(pk__in=logins.values_list("account_login", flat=True))
-    # People are locked by ascending id, so that two deletions never wait for each other.
-    for wallet_id in wallets.order_by("user_id", "pk").values_list("pk", flat=True):
+    for wallet_id in logins.order_by("account_login").values_list("account_login", flat=True):
         make_read_only(wallet_id=wallet_id, reason=reason, now=now)
 
 
@@ -63,7 +70,8 @@ def _delete_challenges(challenge_ids: Sequence[int]) -> dict[str, int]:
     metrics, _ = MetricSnapshot.objects.filter(**of_challenges).delete()
     phases, _ = ChallengePhase.objects.filter(**of_challenges).delete()
     challenges, _ = Challenge.objects.filter(pk__in=challenge_ids).delete()
-    transaction.on_commit(lambda: _forget(challenge_ids))
+    schema = require_building()
+    transaction.on_commit(lambda: _forget(schema, challenge_ids))
     return {
         "challenges": challenges,
         "challenge_phases": phases,
@@ -73,6 +81,7 @@ def _delete_challenges(challenge_ids: Sequence[int]) -> dict[str, int]:
     }
 
 
-def _forget(challenge_ids: Iterable[int]) -> None:
-    for challenge_id in challenge_ids:
-        cache.clear(challenge_id)
+def _forget(schema: str, challenge_ids: Iterable[int]) -> None:
+    with enter_building(schema):
+        for challenge_id in challenge_ids:
+            cache.clear(challenge_id)

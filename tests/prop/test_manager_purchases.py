@@ -242,7 +242,7 @@ def test_orders_of_a_deleted_programs_accounts_are_cancelled(
     with enter_building("alpha"):
         wallet = Wallet.objects.get(pk=challenge.account_login)
         trader = Trader(challenge.customer, wallet, "alpha")
-    trader.place(market, "BUY", quantity="10", price="0.50")
+    trader.place(market, "BUY", quantity="10", price="0.50", order_type="limit")
     door.run("MngDeletePropProgram", id=challenge.program_id)
     with enter_building("alpha"):
         order = Order.objects.get()
