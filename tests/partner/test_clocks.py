@@ -14,12 +14,15 @@ from tenants.office.models import FirmAuditEntry, WebhookEvent
 from tests.support.door import FirmServer
 from tests.support.exchange import Trader, make_firm_trader, make_market, set_book
 from trading import clock_ticks
-from trading.markets.models import Market
+from trading.markets.models import Market, MarketResolution
 from trading.models import Order, Trade
 from trading.selectors.open_orders import list_open_orders
 from trading.services import test_clocks as clocks
 from trading.services.cancelling import cancel_all_orders, cancel_order
+from trading.services.firm_accounts import liquidate_positions
+from trading.services.market_terms import forget_market_terms
 from trading.services.refusals import ClockAdvancing, StaleQuote
+from trading.services.settlement import settle_resolved_positions
 from wallets.models import FirmAccount, TestClock
 
 pytestmark = pytest.mark.django_db
@@ -374,3 +377,74 @@ def test_an_account_opened_on_a_clock_lives_on_it(sandbox: FirmServer, clock_id:
     assert sandbox.post(f"{path}/reset").json()["reset_at"] == iso_micro_text(START + DAY)
     assert sandbox.post(f"{path}/close").json()["closed_at"] == iso_micro_text(START + DAY)
     assert sandbox.delete(f"test-clocks/{clock_id}").status_code == 204
+
+
+def work(clock_id: str, now: datetime) -> int:
+    """What the sweep does for the orders on a clock."""
+    with enter_building("alpha"):
+        return clocks.work_orders(clock_id=clock_id, now=now)  # type: ignore[arg-type]
+
+
+def resolve(market: Market) -> None:
+    MarketResolution.objects.create(
+        market=market, version=1, payouts=["1", "0"], source="test", resolved_at=utc_now()
+    )
+    Market.objects.filter(pk=market.pk).update(is_closed=True, is_accepting_orders=False)
+    forget_market_terms()
+
+
+def test_a_resting_order_without_a_script_meets_the_live_book_at_the_clocks_time(
+    sandbox: FirmServer, clock_id: str, market: Market
+) -> None:
+    trader = account_on(clock_id)
+    now = utc_now()
+    set_book(market, bids=[("0.50", 100)], asks=[("0.60", 100)], now=now)
+    trader.place(market, "BUY", order_type="limit", quantity="10", price="0.55", now=now)
+    assert work(clock_id, now) == 0
+    set_book(market, bids=[("0.50", 100)], asks=[("0.54", 100)], now=now)
+    assert work(clock_id, now) == 1
+    assert trader.position(market).quantity == 10
+    with enter_building("alpha"):
+        assert Trade.objects.get().filled_at == START
+
+
+def test_orders_of_an_ended_market_end_on_the_clock_too(
+    sandbox: FirmServer, clock_id: str, market: Market
+) -> None:
+    trader = account_on(clock_id)
+    set_price(sandbox, clock_id, market, "0.60")
+    trader.place(market, "BUY", order_type="limit", quantity="10", price="0.5", now=utc_now())
+    resolve(market)
+    assert work(clock_id, utc_now()) == 1
+    with enter_building("alpha"):
+        order = Order.objects.get()
+    assert (order.status, order.cancelled_reason) == ("EXPIRED", "market_closed")
+
+
+def test_a_result_is_paid_at_the_clocks_time_once_the_clock_stands(
+    sandbox: FirmServer, clock_id: str, market: Market
+) -> None:
+    trader = account_on(clock_id, cash="1000.00")
+    set_price(sandbox, clock_id, market, "0.60")
+    trader.place(market, "BUY", quantity="100", price="0.65", now=utc_now())
+    resolve(market)
+    sandbox.post(f"test-clocks/{clock_id}/advance", {"to": iso_micro_text(START + DAY)})
+    with enter_building("alpha"):
+        assert settle_resolved_positions(now=utc_now()).waiting == 1
+    arrive(clock_id)
+    with enter_building("alpha"):
+        assert settle_resolved_positions(now=utc_now()).settled == 1
+        row = Trade.objects.get(kind="settlement")
+    assert (row.filled_at, row.cash_delta) == (START + DAY, Decimal("100.00"))
+
+
+def test_polysim_itself_sells_out_an_account_whose_clock_advances(
+    sandbox: FirmServer, clock_id: str, market: Market
+) -> None:
+    trader = account_on(clock_id)
+    set_price(sandbox, clock_id, market, "0.60")
+    trader.place(market, "BUY", quantity="100", price="0.65", now=utc_now())
+    sandbox.post(f"test-clocks/{clock_id}/advance", {"to": iso_micro_text(START + DAY)})
+    with enter_building("alpha"):
+        done = liquidate_positions(wallet_id=trader.wallet.pk, now=utc_now())
+    assert (done.closed, done.left) == (1, 0)
