@@ -12,14 +12,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from polysim.kernel.api.identity import Access
 from polysim.kernel.api.parsers import read_json
 from polysim.kernel.api.refusals import BadRequest
+from polysim.kernel.api.views import ApiView
 from polysim.kernel.clock import utc_now
-from polysim.kernel.errors import PolysimError
+from polysim.kernel.errors import NotFound, PolysimError
 from prop.api.manager_call import Answer, Call
 from prop.api.manager_commands import COMMANDS, read_object
 from prop.api.manager_door import ManagerView, error_answer
 from prop.api.manager_errors import UnknownCommand, error_members
+from prop.api.manager_schema import manager_document
 from prop.errors import InvalidData, InvalidParams
 from prop.services.rights import check_right
 
@@ -132,23 +135,24 @@ class TableView(RestView):
     query_defaults = {"limit": 50, "offset": 0}
 
 
-def route(pattern: str, commands: Mapping[str, str], base: type[RestView] = RestView) -> Any:
-    """An address whose methods run commands; a trailing slash is accepted."""
+class UnknownAddressView(ManagerView):
+    """Any other address below `/v1/manager/`, in this door's form."""
 
-    def handle(self: RestView, request: Request, **place: str) -> Response:
-        typed = {key: int(text) if key in ("id", "login") else text for key, text in place.items()}
-        return self.run(request, **typed)
+    @extend_schema(exclude=True)
+    def get(self, request: Request, **place: str) -> Response:
+        raise NotFound()
 
-    handle.__doc__ = "Runs " + ", ".join(sorted(set(commands.values()))) + "."
-    members: dict[str, Any] = {
-        method.lower(): extend_schema(exclude=True)(handle) for method in commands
-    }
-    view = type("Route", (base,), {**members, "commands": commands, "__doc__": handle.__doc__})
-    return re_path(f"^{pattern}/?$", view.as_view())
+    post = put = patch = delete = get
 
 
-ONE = r"(?P<id>[0-9]{1,18})"
-GROUP = r"(?P<group>[^/]{1,64})"
+class SchemaView(ApiView):
+    """The OpenAPI document of this door, for everybody."""
+
+    access = Access.PUBLIC
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(manager_document(ROUTES))
 
 
 def changes(command: str) -> dict[str, str]:
@@ -156,46 +160,72 @@ def changes(command: str) -> dict[str, str]:
     return {"PATCH": command, "PUT": command}
 
 
-urlpatterns = [
-    re_path(r"^command/?$", CommandView.as_view(), name="manager_command"),
-    route(
-        "prop/programs",
-        {"GET": "MngGetPropProgramsByFilter", "POST": "MngCreatePropProgram"},
-        TableView,
-    ),
-    route(
-        f"prop/programs/{ONE}",
+# Addresses with the command of each method.
+ROUTES: list[tuple[str, dict[str, str]]] = [
+    ("prop/programs", {"GET": "MngGetPropProgramsByFilter", "POST": "MngCreatePropProgram"}),
+    (
+        "prop/programs/{id}",
         {
             "GET": "MngGetPropProgram",
             "DELETE": "MngDeletePropProgram",
             **changes("MngUpdatePropProgram"),
         },
     ),
-    route("prop/challenges", {"GET": "MngGetPropChallengesByFilter"}, TableView),
-    route(f"prop/challenges/{ONE}", {"GET": "MngGetPropChallenge"}),
-    route(f"prop/challenges/{ONE}/metrics", {"GET": "MngGetPropChallengeMetrics"}),
-    route(f"prop/challenges/{ONE}/breaches", {"GET": "MngGetPropChallengeBreaches"}),
-    route("prop/purchases", {"GET": "MngGetPropPurchasesByFilter"}, TableView),
-    route(
-        f"prop/purchases/{ONE}",
+    ("prop/challenges", {"GET": "MngGetPropChallengesByFilter"}),
+    ("prop/challenges/grant", {"POST": "MngGrantPropChallenge"}),
+    ("prop/challenges/{id}", {"GET": "MngGetPropChallenge"}),
+    ("prop/challenges/{id}/metrics", {"GET": "MngGetPropChallengeMetrics"}),
+    ("prop/challenges/{id}/breaches", {"GET": "MngGetPropChallengeBreaches"}),
+    ("prop/challenges/{id}/cancel", {"POST": "MngCancelPropChallenge"}),
+    ("prop/challenges/{id}/reset", {"POST": "MngResetPropChallenge"}),
+    ("prop/challenges/{id}/close", {"POST": "MngClosePropFundedPhase"}),
+    ("prop/purchases", {"GET": "MngGetPropPurchasesByFilter"}),
+    (
+        "prop/purchases/{id}",
         {
             "GET": "MngGetPropPurchase",
             "DELETE": "MngDeletePropPurchase",
             **changes("MngUpdatePropPurchase"),
         },
     ),
-    route(f"prop/challenges/{ONE}/cancel", {"POST": "MngCancelPropChallenge"}),
-    route(f"prop/challenges/{ONE}/reset", {"POST": "MngResetPropChallenge"}),
-    route(f"prop/challenges/{ONE}/close", {"POST": "MngClosePropFundedPhase"}),
-    route("prop/challenges/grant", {"POST": "MngGrantPropChallenge"}),
-    route(f"prop/purchases/{ONE}/refund", {"POST": "MngRefundPropPurchase"}),
-    route(f"prop/purchases/{ONE}/retry", {"POST": "MngRetryPropPurchase"}),
-    route(r"accounts/(?P<login>[0-9]{1,18})/balance", {"POST": "MngAddBalance"}),
-    route("prop/payouts", {"GET": "MngGetPropPayoutsByFilter"}, TableView),
-    route(f"prop/payouts/{ONE}", {"GET": "MngGetPropPayout"}),
-    route(f"prop/payouts/{ONE}/approve", {"POST": "MngApprovePropPayout"}),
-    route(f"prop/payouts/{ONE}/reject", {"POST": "MngRejectPropPayout"}),
-    route(f"prop/jobs/{ONE}/retry", {"POST": "MngRetryPropJob"}),
-    route("groups", {"GET": "GetGroups", "POST": "AddGroup"}),
-    route(f"groups/{GROUP}", {"DELETE": "DeleteGroup", **changes("UpdateGroup")}),
+    ("prop/purchases/{id}/refund", {"POST": "MngRefundPropPurchase"}),
+    ("prop/purchases/{id}/retry", {"POST": "MngRetryPropPurchase"}),
+    ("prop/payouts", {"GET": "MngGetPropPayoutsByFilter"}),
+    ("prop/payouts/{id}", {"GET": "MngGetPropPayout"}),
+    ("prop/payouts/{id}/approve", {"POST": "MngApprovePropPayout"}),
+    ("prop/payouts/{id}/reject", {"POST": "MngRejectPropPayout"}),
+    ("prop/jobs/{id}/retry", {"POST": "MngRetryPropJob"}),
+    ("accounts/{login}/balance", {"POST": "MngAddBalance"}),
+    ("groups", {"GET": "GetGroups", "POST": "AddGroup"}),
+    ("groups/{group}", {"DELETE": "DeleteGroup", **changes("UpdateGroup")}),
+]
+PLACES = {
+    "{id}": r"(?P<id>[0-9]{1,18})",
+    "{login}": r"(?P<login>[0-9]{1,18})",
+    "{group}": r"(?P<group>[^/]{1,64})",
+}
+
+
+def route(address: str, commands: Mapping[str, str]) -> Any:
+    """An address whose methods run commands; a trailing slash is accepted."""
+
+    def handle(self: RestView, request: Request, **place: str) -> Response:
+        typed = {name: text if name == "group" else int(text) for name, text in place.items()}
+        return self.run(request, **typed)
+
+    base = TableView if commands.get("GET", "").endswith("ByFilter") else RestView
+    members: dict[str, Any] = {
+        method.lower(): extend_schema(exclude=True)(handle) for method in commands
+    }
+    text = f"Runs {', '.join(sorted(set(commands.values())))}."
+    view = type("Route", (base,), {**members, "commands": commands, "__doc__": text})
+    pattern = "/".join(PLACES.get(part, part) for part in address.split("/"))
+    return re_path(f"^{pattern}/?$", view.as_view())
+
+
+urlpatterns = [
+    re_path(r"^command/?$", CommandView.as_view(), name="manager_command"),
+    re_path(r"^schema/?$", SchemaView.as_view(), name="manager_schema"),
+    *(route(address, commands) for address, commands in ROUTES),
+    re_path(r"^.*$", UnknownAddressView.as_view()),
 ]

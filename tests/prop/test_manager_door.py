@@ -243,7 +243,9 @@ def test_every_route_runs_its_command(alpha: Any) -> None:
 def test_the_rest_of_http(alpha: Any) -> None:
     door = ManagerDoor()
     assert door.send("DELETE", "prop/programs").status_code == 405
-    assert door.send("GET", "prop/nothing").status_code == 404
+    for unknown in ("prop/nothing", "prop/programs/abc", "prop/programs/" + "9" * 19, ""):
+        answer = door.send("GET", unknown)
+        assert (answer.status_code, answer.json()["code"]) == (404, 23)
     assert door.send("HEAD", "groups").status_code == 200
     plain = Client().generic(
         "POST",
@@ -253,6 +255,28 @@ def test_the_rest_of_http(alpha: Any) -> None:
         headers={"Host": door.host, **door.headers},
     )
     assert plain.status_code == 415
+
+
+def test_the_document_names_every_route_and_command(alpha: Any) -> None:
+    answer = Client().get("/v1/manager/schema", headers={"Host": "alpha.localhost"})
+    document = answer.json()
+    envelope = document["paths"]["/v1/manager/command"]["post"]["requestBody"]
+    schema = envelope["content"]["application/json"]["schema"]
+    assert schema["properties"]["command"]["enum"] == sorted(COMMANDS)
+    described = {
+        (method.upper(), path.removeprefix("/v1/manager/"))
+        for path, item in document["paths"].items()
+        for method in item
+    }
+    places = {"/4": "/{id}", "/A": "/{group}"}
+    for method, path, _ in REST:
+        address = path.replace("accounts/4", "accounts/{login}")
+        for sample, place in places.items():
+            address = address.replace(sample, place)
+        assert (method, address) in described
+    step = document["components"]["schemas"]["Step"]
+    assert step["properties"]["max_daily_loss_pct"]["maximum"] == 100
+    assert step["required"] == ["phase_index", "name", "account_group"]
 
 
 JSON_VALUES = st.recursive(
