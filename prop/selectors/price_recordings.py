@@ -21,6 +21,7 @@ from prop.simulator import Recording
 from prop.simulator.paths import tick_at
 from trading.markets.models import MarketResolution
 from trading.markets.polymarket.fees import CATEGORY_RATES, OTHER
+from trading.markets.pricing import SPREAD_SHOWN_BY_MIDPOINT_MAX
 
 HOUR = timedelta(hours=1)
 MARKETS_MAX = 400
@@ -135,12 +136,13 @@ def _last_of_hours(path: Path) -> list[tuple[str, datetime, tuple[int, int]]]:
 
 
 def _read_quote(bid_text: str, ask_text: str) -> tuple[int, int] | None:
-    """Both sides, if they are prices of a book that can be traded."""
+    """Both sides of a book that says what the price is; wider ones say little."""
     try:
         bid, ask = to_scaled(parse_decimal(bid_text)), to_scaled(parse_decimal(ask_text))
     except NotExact:
         return None
-    return (bid, ask) if 0 < bid < ask < SCALE else None
+    is_usable = 0 < bid < ask < SCALE and ask - bid <= SPREAD_SHOWN_BY_MIDPOINT_MAX
+    return (bid, ask) if is_usable else None
 
 
 def _quoted_markets(path: Path) -> dict[str, dict[str, Any]]:
