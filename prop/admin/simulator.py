@@ -3,6 +3,7 @@
 The page needs no script: while a run goes on, it loads itself again every second.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -80,12 +81,12 @@ def first_values(parameters: dict[str, Any]) -> dict[str, Any]:
     return {**DEFAULTS, **parameters, **weights}
 
 
-def try_view(request: HttpRequest, program_id: int) -> HttpResponse:
-    """The form with the newest or the chosen run below; a POST starts one."""
+def try_view(request: HttpRequest, program_id: int, run_id: int = 0) -> HttpResponse:
+    """The form with the newest or the named run below; a POST starts one."""
     require_right(request, VIEW_RIGHT)
     program = _program(program_id)
     runs = list_simulations(program_id=program_id)
-    chosen = _chosen(request, runs)
+    chosen = _chosen(runs, run_id)
     if request.method == "POST":
         require_right(request, RUN_RIGHT)
         form = TryForm(request.POST)
@@ -112,14 +113,14 @@ def try_view(request: HttpRequest, program_id: int) -> HttpResponse:
 
 
 @require_POST
-def stop_view(request: HttpRequest, program_id: int, simulation_id: int) -> HttpResponse:
+def stop_view(request: HttpRequest, program_id: int, run_id: int) -> HttpResponse:
     """End a run that goes on."""
     require_right(request, RUN_RIGHT)
-    if not any(run.pk == simulation_id for run in list_simulations(program_id=program_id)):
+    if not any(run.pk == run_id for run in list_simulations(program_id=program_id)):
         raise Http404
-    stop_simulation(simulation_id=simulation_id, actor=actor_of(request), now=utc_now())
+    stop_simulation(simulation_id=run_id, actor=actor_of(request), now=utc_now())
     messages.success(request, "The run was stopped.")
-    return redirect(_address(program_id, simulation_id))
+    return redirect("backoffice:simulation", program_id, run_id)
 
 
 def _start(request: HttpRequest, program_id: int, form: TryForm) -> HttpResponse:
@@ -129,7 +130,7 @@ def _start(request: HttpRequest, program_id: int, form: TryForm) -> HttpResponse
         actor=actor_of(request),
         now=utc_now(),
     )
-    return redirect(_address(program_id, run.pk))
+    return redirect("backoffice:simulation", program_id, run.pk)
 
 
 def _program(program_id: int) -> Program:
@@ -139,13 +140,12 @@ def _program(program_id: int) -> Program:
         raise Http404 from error
 
 
-def _chosen(request: HttpRequest, runs: list[Simulation]) -> Simulation | None:
-    """The run of the address; else the newest."""
-    wanted = request.GET.get("run", "")
-    if not wanted:
+def _chosen(runs: list[Simulation], run_id: int) -> Simulation | None:
+    """The run of the address; without one the newest."""
+    if not run_id:
         return runs[0] if runs else None
     for run in runs:
-        if str(run.pk) == wanted:
+        if run.pk == run_id:
             return run
     raise Http404
 
@@ -168,10 +168,6 @@ def _run_context(program: Program, run: Simulation | None) -> dict[str, Any]:
     }
 
 
-def _address(program_id: int, simulation_id: int) -> str:
-    return f"{reverse('backoffice:programs_try', args=[program_id])}?run={simulation_id}"
-
-
 def _crumbs(program: Program) -> list[tuple[str, str]]:
     return [
         ("Programs", _link("backoffice:programs")),
@@ -187,18 +183,16 @@ def _link(name: str, *arguments: Any) -> str:
         return ""
 
 
-def _try_path() -> URLPattern:
-    guarded = backoffice.admin_view(try_view)
-    return path("programs/<int:program_id>/try/", guarded, name="programs_try")
+def _paths() -> list[tuple[str, Any, str]]:
+    return [
+        ("programs/<int:program_id>/try/", try_view, "try_program"),
+        ("programs/<int:program_id>/try/<int:run_id>/", try_view, "simulation"),
+        ("programs/<int:program_id>/try/<int:run_id>/stop/", stop_view, "simulation_stop"),
+    ]
 
 
-def _stop_path() -> URLPattern:
-    guarded = backoffice.admin_view(stop_view)
-    return path(
-        "programs/<int:program_id>/try/<int:simulation_id>/stop/",
-        guarded,
-        name="programs_try_stop",
-    )
+def _maker(address: str, view: Any, name: str) -> Callable[[], URLPattern]:
+    return lambda: path(address, backoffice.admin_view(view), name=name)
 
 
-backoffice.extra_paths += [_try_path, _stop_path]
+backoffice.extra_paths += [_maker(*one) for one in _paths()]

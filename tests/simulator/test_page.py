@@ -34,7 +34,7 @@ def test_risk_starts_a_run_and_reads_its_report(
     assert b"Who trades" in client.get(address(program)).content
     started = client.post(address(program), FORM)
     run = Simulation.objects.get()
-    assert (started.status_code, started["Location"]) == (302, f"{address(program)}?run={run.pk}")
+    assert (started.status_code, started["Location"]) == (302, f"{address(program)}{run.pk}/")
     assert run.parameters["mix"]["gambler"] == 1
     going = client.get(started["Location"]).content.decode()
     assert '<meta http-equiv="refresh" content="1">' in going
@@ -79,6 +79,6 @@ def test_a_run_can_be_stopped(office: Callable[..., Client], program: Any) -> No
 
 def test_strangers_see_nothing(staff: Any, office: Callable[..., Client], program: Any) -> None:
     assert office("manager").get("/backoffice/programs/999999/try/").status_code == 404
-    assert office("manager").get(f"{address(program)}?run=12345").status_code == 404
+    assert office("manager").get(f"{address(program)}12345/").status_code == 404
     assert browse(None).get(address(program)).status_code == 302
     assert browse(staff["manager"], "beta.localhost").get(address(program)).status_code == 302
