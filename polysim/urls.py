@@ -12,6 +12,7 @@ urlpatterns = [
     path("v1/manager/", include("prop.api.manager")),
     path("v1/", include("polysim.urls_api")),
     path("prop/", include("prop.api.client")),
+    path("", include("polysim.docs.urls")),
     path("", include("tenants.urls")),
     path("", include("wallets.urls")),
     path("", include("trading.urls")),

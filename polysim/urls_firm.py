@@ -19,6 +19,7 @@ urlpatterns = [
     path("v1/manager/", include("prop.api.manager")),
     path("v1/", include("polysim.urls_api")),
     path("prop/", include("prop.api.client")),
+    path("", include("polysim.docs.urls")),
     path("", include("tenants.urls_firm")),
     path("status/", status.status_page, name="status"),
     path("help/", status.help_page, name="help"),

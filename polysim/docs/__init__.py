@@ -1,0 +1,1 @@
+"""`/docs/`: the guide and reference for partners, printed with this installation's address."""
