@@ -6,12 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.plumbing import build_basic_type
-from drf_spectacular.types import OpenApiTypes
 from rest_framework.renderers import JSONRenderer
 
+from polysim.kernel.api.partner_field_schemas import NO_NULLS
 from polysim.kernel.api.schema import ApiSchema
 
 PARTNER_URLCONF = "polysim.urls_partner_schema"
@@ -59,48 +57,9 @@ class PartnerSchema(ApiSchema):
             if parameter["in"] == "path":
                 known = PATH_SCHEMAS.get(parameter["name"])
                 parameter["schema"] = known or parameter["schema"]
+            elif parameter["schema"].get("type") == "string":
+                _describe_query_text(parameter["schema"])
         return parameters
-
-
-class DecimalSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Decimal text; requests may send whole numbers too."""
-
-    target_class = "polysim.kernel.api.partner_fields.ExactDecimal"
-    match_subclasses = True
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        places = self.target.places
-        text = {"type": "string", "pattern": rf"^-?[0-9]{{1,15}}(\.[0-9]{{1,{places}}})?$"}
-        if direction == "response":
-            return text
-        return {"oneOf": [text, {"type": "integer"}]}
-
-
-class JsonObjectSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """A free object."""
-
-    target_class = "polysim.kernel.api.partner_fields.JsonObject"
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": {}}
-
-
-class UserIdSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """The native user's integer id."""
-
-    target_class = "polysim.kernel.api.partner_fields.UserId"
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        return dict(USER_ID)
-
-
-class PartnerMomentSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """An ISO time."""
-
-    target_class = "polysim.kernel.api.partner_fields.PartnerMoment"
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        return dict(build_basic_type(OpenApiTypes.DATETIME) or {})
 
 
 @lru_cache(maxsize=1)
@@ -115,6 +74,7 @@ def partner_document() -> bytes:
     }
     document["servers"] = [{"url": settings.BASE_URL}]
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    _close_bodies(document)
     text: bytes = JSONRenderer().render(document)
     return json.dumps(json.loads(text)).encode()
 
@@ -122,3 +82,30 @@ def partner_document() -> bytes:
 def partner_schema(request: HttpRequest) -> HttpResponse:
     """GET `/v1/partner/schema/`: for everybody, without a key."""
     return HttpResponse(partner_document(), content_type="application/vnd.oai.openapi+json")
+
+
+def _describe_query_text(schema: dict[str, Any]) -> None:
+    """Free texts of a query hold no null character."""
+    if not schema.keys() & {"enum", "format", "pattern"}:
+        schema["pattern"] = NO_NULLS
+
+
+def _close_bodies(document: Any) -> None:
+    """Bodies take no unknown members, in objects inside them neither; a PATCH names one or more."""
+    schemas = document["components"]["schemas"]
+    waiting = []
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                waiting.append(content["schema"])
+                if method == "patch":
+                    content["schema"] = {"allOf": [content["schema"]], "minProperties": 1}
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop().get("$ref", "").rpartition("/")[2]
+        schema = schemas.get(name)
+        if schema is None or name in seen or "properties" not in schema:
+            continue
+        seen.add(name)
+        schema["additionalProperties"] = False
+        waiting += [inner for inner in schema["properties"].values() if "$ref" in inner]

@@ -52,6 +52,7 @@ class WholeNumberSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-unt
     """An integer with its bounds."""
 
     target_class = "polysim.kernel.api.fields.WholeNumber"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         field = self.target
