@@ -99,6 +99,7 @@ def _close_bodies(document: Any) -> None:
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 waiting.append(content["schema"])
                 if method == "patch":
+                    operation["requestBody"]["required"] = True
                     content["schema"] = {"allOf": [content["schema"]], "minProperties": 1}
     seen: set[str] = set()
     while waiting:
