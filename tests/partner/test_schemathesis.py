@@ -21,7 +21,8 @@ from tenants.api import partner_admission
 from tenants.api.partner_schema import partner_document
 from tenants.models import Firm
 from tests.support.door import FirmServer
-from tests.support.exchange import make_firm_trader
+from tests.support.exchange import make_firm_trader, make_market
+from trading.markets.models import Outcome
 
 EXAMPLES_MAX = 8
 # Webhooks take addresses outside private networks only; this one needs no name server.
@@ -54,6 +55,7 @@ def ready(alpha: Firm, monkeypatch: Any) -> Iterator[FirmServer]:
         partner_admission, "LIMITS", {"enterprise": UNLIMITED, "sandbox": UNLIMITED}
     )
     make_firm_trader()
+    make_market()
     # As Django's own test client does: the test's transaction outlives its requests.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -100,10 +102,14 @@ def send_made_up(
 
 
 def obey_the_prose(case: Any) -> None:
-    """What JSON Schema cannot say: cursors are opaque; free objects are shallow and storable."""
+    """What JSON Schema cannot say: cursors are opaque, free objects shallow and storable, tokens
+    those of markets."""
     if case.query:
         case.query.pop("cursor", None)
     if isinstance(case.body, dict):
+        if case.path.endswith("/prices"):
+            token_ids = Outcome.objects.values_list("token_id", flat=True)
+            case.body = dict.fromkeys(token_ids, "0.50")
         if "url" in case.body:
             case.body["url"] = PUBLIC_URL
         case.body.update(
