@@ -18,13 +18,16 @@ from prop.models import (
 )
 from prop.services.activation import (
     FEE_HOUSE,
+    FIRST_ATTEMPT,
     fee_reference,
     is_booked,
     lock_purchase,
     refund_reference,
     save_lifecycle,
 )
+from prop.services.beginning import FIRST_PHASE
 from prop.services.challenge_control import cancel_challenge
+from prop.services.phase_accounts import phase_account_key
 from prop.services.purchases import find_purchase
 from tenants.models import User
 from tenants.office.services import Actor, write_firm_audit
@@ -122,7 +125,8 @@ def _give_back(purchase: Purchase, now: datetime) -> Purchase:
             now=now,
         )
     # Accounts of challenges are the challenge's: cancelling it makes them read-only.
-    opened = PropAccount.objects.filter(key=f"purchase:{purchase.pk}:account").first()
+    key = phase_account_key(purchase_id=purchase.pk, attempt=FIRST_ATTEMPT, phase_index=FIRST_PHASE)
+    opened = PropAccount.objects.filter(key=key).first()
     if opened is not None and not Challenge.objects.filter(purchase=purchase).exists():
         set_trading_enabled(wallet_id=opened.pk, is_enabled=False, now=now, reason=f"{REASON}.")
     purchase.status = PurchaseStatus.REFUNDED

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from polysim.kernel.clock import utc_now
 from polysim.kernel.errors import NotFound
 from prop.errors import StateConflict
 from prop.models import (
@@ -24,6 +25,7 @@ from prop.services.grants import grant_challenge
 from prop.services.purchases import RetryNotAllowed, retry_purchase
 from prop.services.refunds import refund_purchase
 from prop.services.terms import copy_terms
+from prop.tasks import resume_purchases as resume_all
 from tenants.office.models import FirmAuditEntry
 from tenants.office.services import system_actor
 from tests.prop.catalogue import NOW, make_program
@@ -466,6 +468,23 @@ def test_purchases_stuck_for_more_than_a_minute_are_resumed(shop: Shop) -> None:
     assert resume_purchases(now=NOW + timedelta(seconds=61)) == 1
     assert shop.shown(purchase)["status"] == 3
     assert resume_purchases(now=NOW + timedelta(seconds=200)) == 0
+
+
+def test_the_task_resumes_in_every_building(shop: Shop, in_building: Any) -> None:
+    shop.write()
+    with in_building("beta"):
+        customer, program = make_customer("beta"), make_program()
+        login = make_payer(customer, "250").pk
+        purchases_module._create(customer, program, login, "", copy_terms(program), NOW)
+    for schema in ("alpha", "beta"):
+        with in_building(schema):
+            Purchase.objects.update(updated_at=utc_now() - timedelta(seconds=61))
+
+    resume_all()
+
+    for schema in ("alpha", "beta"):
+        with in_building(schema):
+            assert Purchase.objects.get().status == 3
 
 
 def test_the_terms_are_those_of_the_purchase(shop: Shop) -> None:
