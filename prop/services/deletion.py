@@ -39,6 +39,9 @@ def delete_purchases(*, purchase_ids: Sequence[int], reason: str, now: datetime)
     purchases = [row.pk for row in locked]
     challenges = Challenge.objects.select_for_update().filter(purchase__in=purchases)
     challenge_ids = [row.pk for row in challenges.order_by("pk").only("pk")]
+    # The evaluator writes metrics of phases that it has locked: none may follow the deletion.
+    phases = ChallengePhase.objects.select_for_update().filter(challenge__in=challenge_ids)
+    list(phases.order_by("pk").values_list("pk", flat=True))
     _close_accounts(challenge_ids, reason=reason, now=now)
     counts = _delete_challenges(challenge_ids)
     gone, _ = Purchase.objects.filter(pk__in=purchases).delete()

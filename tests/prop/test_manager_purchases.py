@@ -28,7 +28,7 @@ from tenants.office.models import FirmAuditEntry
 from tests.evaluator import build
 from tests.prop.catalogue import NOW, make_program
 from tests.prop.staff import ManagerDoor
-from tests.prop.trader import balance_of, make_customer, make_payer
+from tests.prop.trader import PropDoor, balance_of, make_customer, make_payer
 from tests.support.exchange import make_market, set_book
 from trading.models import Order
 from wallets.models import LedgerEntry, Wallet
@@ -322,6 +322,38 @@ def test_refund_and_retry(door: ManagerDoor, challenge: Challenge) -> None:
     assert door.refuse("MngRetryPropPurchase", {"id": pending.pk})[0] == 409
     assert door.refuse("MngRefundPropPurchase", {"id": pending.pk})[:2] == (409, "STATE_CONFLICT")
     assert door.refuse("MngRefundPropPurchase", {"id": 404})[1] == "NOT_FOUND"
+
+
+def test_a_refund_gives_the_fee_back_and_ends_the_challenge(door: ManagerDoor) -> None:
+    with enter_building("alpha"):
+        program, customer = make_program(), make_customer()
+        login = make_payer(customer, "250").pk
+    bought = PropDoor(customer).buy(program.pk, login).json()
+    assert balance_of(login) == Decimal("151")
+    refunded = door.run("MngRefundPropPurchase", id=bought["purchase"]["id"])["purchase"]
+    assert (refunded["status"], refunded["payment_status"]) == (5, "refunded")
+    assert balance_of(login) == Decimal("250")
+    found = door.run("MngGetPropChallenge", id=bought["challenge"]["id"])
+    assert found["challenge"]["status_name"] == "cancelled"
+    again = door.refuse("MngRefundPropPurchase", {"id": bought["purchase"]["id"]})
+    assert again == (409, "STATE_CONFLICT", 14)
+    assert balance_of(login) == Decimal("250")
+    gone = door.run("MngDeletePropPurchase", id=bought["purchase"]["id"])
+    assert gone == {"deleted": {"purchases": 1, "challenges": 1}}
+
+
+def test_terms_of_a_bought_challenge_outlive_changes_of_its_program(
+    door: ManagerDoor, challenge: Challenge
+) -> None:
+    before = door.run("MngGetPropChallenge", id=challenge.pk)["program"]
+    step = {
+        "phase_index": 1,
+        "name": "Harder",
+        "account_group": before["steps"][0]["account_group"],
+        "profit_target_pct": 99,
+    }
+    door.run("MngUpdatePropProgram", id=challenge.program_id, name="Renamed", steps=[step])
+    assert door.run("MngGetPropChallenge", id=challenge.pk)["program"] == before
 
 
 def test_money_on_a_payer_account(door: ManagerDoor, challenge: Challenge) -> None:
