@@ -431,6 +431,8 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "websockets": {"level": "WARNING"},
+        # A line for every message of the schedule: several a second.
+        "celery.beat": {"level": "WARNING"},
     },
 }
 configure_structured_logs()

@@ -127,5 +127,5 @@ def watch_evaluator() -> None:
 
 def _shard(number: int) -> Shard:
     if number not in _shards:
-        _shards[number] = Shard(number)
+        _shards[number] = Shard(number, clock=utc_now)
     return _shards[number]

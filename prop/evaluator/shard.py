@@ -60,12 +60,23 @@ class Round:
 
 
 class Shard:
-    """The firms of one shard. Every public method may be called again after any error."""
+    """The firms of one shard. Every public method may be called again after any error.
 
-    def __init__(self, number: int, list_firms: Callable[[], Sequence[str]] | None = None) -> None:
+    With a `clock` a pass is dated when its fills and prices had been read, without one by `now`.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        list_firms: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
         self.number = number
         self.books: dict[str, PhaseBook] = {}
+        self._clock = clock
         self._list_firms = list_firms or self._my_firms
+        self._firms: Sequence[str] = ()
         self._looked_at: dict[str, datetime] = {}
         self._stale_after_s: dict[str, int] = {}
         self._lock: psycopg.Connection[Any] | None = None
@@ -91,7 +102,9 @@ class Shard:
             return Round(0, 0, is_owner=False)
         began = time.perf_counter()
         evaluated = decided = 0
-        for schema in self._list_firms():
+        if is_full or not self._firms:
+            self._firms = self._list_firms()
+        for schema in self._firms:
             try:
                 with enter_building(schema):
                     report = self._pass(schema, now, is_full=is_full)
@@ -122,6 +135,7 @@ class Shard:
             changed_tokens = np.concatenate([changed_tokens, apply_results(book, tokens)])
             self._stale_after_s[schema] = stale_after_s()
         limit_s = self._stale_after_s[schema]
+        now = now if self._clock is None else self._clock()
         if is_full:
             return run_pass(book, now=now, stale_after_s=limit_s)
         rows = column(sorted(changed))
