@@ -112,6 +112,7 @@ _COPIES = [
         "wallet_id = %(wallet)s",
         wallet_id=f"{_BASE} * %(wallet)s + n",
         external_id="'copy-' || n",
+        updated_at="%(now)s::timestamptz - interval '1 hour'",
     ),
     _copy(
         "prop_purchase",

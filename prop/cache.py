@@ -57,6 +57,15 @@ redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
 """
 
+# ARGV: beginning of the lists' keys, ids of challenges.
+_FIND_WARM = """
+local found = {}
+for index = 2, #ARGV do
+  if redis.call('EXISTS', ARGV[1] .. ARGV[index]) == 1 then found[#found + 1] = ARGV[index] end
+end
+return found
+"""
+
 Rows = list[dict[str, Any]]
 
 
@@ -80,15 +89,13 @@ def push_breach(challenge_id: int, row: Mapping[str, Any]) -> None:
 
 def find_warm(kind: str, challenge_ids: Sequence[int]) -> set[int]:
     """Which of these challenges have a list in memory; pushing to another one does nothing."""
+    first = _keys(kind, 0)[0].removesuffix("0")
     try:
-        pipeline = get_redis().pipeline(transaction=False)
-        for challenge_id in challenge_ids:
-            pipeline.exists(_keys(kind, challenge_id)[0])
-        found = pipeline.execute()
+        found = _registered(get_redis(), _FIND_WARM)(keys=[], args=[first, *challenge_ids])
     except redis.RedisError as error:
         logger.warning("Nobody knows which %s are cached: %s", kind, error)
         return set()
-    return {one for one, is_warm in zip(challenge_ids, found, strict=True) if is_warm}
+    return {int(challenge_id) for challenge_id in found}
 
 
 def read_page(
@@ -173,6 +180,6 @@ def _fill(kind: str, challenge_id: int, *, count: int, load: Callable[[int, int]
     return rows
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _registered(client: Any, text: str) -> Any:
     return client.register_script(text)

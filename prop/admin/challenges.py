@@ -14,6 +14,7 @@ from prop.admin.cells import challenge_tag, room_cell
 from prop.admin.challenge_page import evidence_of, read_challenge_page
 from prop.models import Challenge, ChallengePhase, ChallengeStatus, PhaseType, Program
 from prop.rules import RULES
+from prop.selectors.evaluator import read_last_pass
 from prop.selectors.rooms import list_near_breach, read_rooms, valued_phases
 from prop.services.challenge_control import (
     cancel_challenge,
@@ -289,10 +290,15 @@ class ChallengeScreen(Screen):
         phases = list(chosen.order_by("phase_index"))
         current = {phase.challenge_id: phase for phase in phases}
         rooms = read_rooms(phases, now=now)
+        last_pass_at = read_last_pass()
         for row in rows:
             row.trader = traders.get(row.customer_id)
             row.phase = current.get(row.pk)
             row.room = rooms.get(row.pk)
+            # A pass looks at all active phases: its time is that of each of them.
+            is_active = row.phase is not None and row.phase.status == ChallengeStatus.ACTIVE
+            ended_at = row.phase.last_evaluated_at if row.phase else None
+            row.checked_at = last_pass_at if is_active else ended_at
 
     @column("Trader")
     def trader(self, row: Any) -> Any:
@@ -329,7 +335,7 @@ class ChallengeScreen(Screen):
 
     @column("Checked")
     def checked(self, row: Any) -> Any:
-        return moment_text(row.phase.last_evaluated_at if row.phase else None)
+        return moment_text(row.checked_at)
 
     def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         trader = traders_of(request, [row.customer_id]).get(row.customer_id)

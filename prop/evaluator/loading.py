@@ -24,7 +24,7 @@ SELECT p.id, p.challenge_id, p.account_login, c.customer_id, p.phase_index,
   md5(p.terms::text), extract(epoch FROM p.start_at)::bigint,
   (p.peak_equity * 1000000)::bigint, (p.end_of_day_peak * 1000000)::bigint,
   p.trading_days, COALESCE(extract(epoch FROM p.last_fill_at), 0)::bigint,
-  COALESCE(extract(epoch FROM p.last_metric_at), 0)::bigint, NULLIF(p.warned, '{}'),
+  COALESCE(extract(epoch FROM m.created_at), 0)::bigint, NULLIF(p.warned, '{}'),
   s.local_date, (s.daily_start_equity * 1000000)::bigint,
   (s.daily_start_balance * 1000000)::bigint, (s.current_equity * 1000000)::bigint,
   (s.current_balance * 1000000)::bigint
@@ -33,6 +33,10 @@ JOIN prop_challenge c ON c.id = p.challenge_id AND c.status = 1
 LEFT JOIN LATERAL (
   SELECT * FROM prop_dailysnapshot d WHERE d.phase_id = p.id ORDER BY d.local_date DESC LIMIT 1
 ) s ON true
+LEFT JOIN LATERAL (
+  SELECT created_at FROM prop_metricsnapshot x WHERE x.challenge_id = p.challenge_id
+  ORDER BY x.created_at DESC, x.id DESC LIMIT 1
+) m ON true
 WHERE p.status = 1 AND (%(ids)s::bigint[] IS NULL OR p.id = ANY (%(ids)s::bigint[]))
 ORDER BY p.id
 """
@@ -69,7 +73,7 @@ JOIN unnest(%s::bigint[], %s::date[]) AS n (phase_id, day)
   ON n.phase_id = s.phase_id AND n.day = s.local_date
 """
 _CHANGED = """
-SELECT p.id FROM prop_challengephase p
+SELECT p.id, a.last_seq, a.updated_at FROM prop_challengephase p
 JOIN wallets_firmaccount a ON a.wallet_id = p.account_login
 WHERE p.status = 1 AND a.updated_at > %s
 """
@@ -181,9 +185,9 @@ def load_results(market_ids: Sequence[int]) -> dict[int, list[str]]:
     return dict(rows.values_list("market_id", "payouts"))
 
 
-def find_changed_phases(since: datetime) -> list[int]:
-    """Ids of active phases whose account's row changed after `since` (safety net)."""
-    return [row[0] for row in _fetch(_CHANGED, [since])]
+def find_changed_accounts(since: datetime) -> dict[int, tuple[int, datetime]]:
+    """Active phases whose account changed after `since`, each with what tells states apart."""
+    return {phase_id: (seq, at) for phase_id, seq, at in _fetch(_CHANGED, [since])}
 
 
 def find_phases_of(logins: Sequence[int]) -> list[int]:

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 # So many rows of a table are written in one pass; the others come with the next ones, those that
 # waited longest first. Only installations with more active phases than this notice.
-ROWS_WRITTEN_MAX = 20_000
+ROWS_WRITTEN_MAX = 10_000
 VERDICTS_AT_ONCE = 200
 
 

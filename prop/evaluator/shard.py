@@ -25,7 +25,7 @@ from polysim.kernel.tenancy import enter_building
 from prop.evaluator.book import PhaseBook
 from prop.evaluator.loading import (
     count_active,
-    find_changed_phases,
+    find_changed_accounts,
     find_phases_of,
     list_active_ids,
 )
@@ -78,6 +78,8 @@ class Shard:
         self._list_firms = list_firms or self._my_firms
         self._firms: Sequence[str] = ()
         self._looked_at: dict[str, datetime] = {}
+        # States of accounts that changed lately and were read since.
+        self._seen: dict[str, dict[int, tuple[int, datetime]]] = {}
         self._stale_after_s: dict[str, int] = {}
         self._lock: psycopg.Connection[Any] | None = None
 
@@ -125,6 +127,7 @@ class Shard:
             # Emptied before reading: what changes from here on is told again.
             self._take_changed(schema)
             book = self.books[schema] = PhaseBook(schema)
+            self._seen[schema] = find_changed_accounts(now - LOOK_BACK)
             book.load()
             self._looked_at[schema] = now
         is_full = is_full or is_new
@@ -149,8 +152,7 @@ class Shard:
         """Take over accounts that changed, phases that began or ended; answers changed rows."""
         known, unknown = book.phases_of(self._take_changed(book.schema))
         if is_full:
-            known += find_changed_phases(self._looked_at[book.schema] - LOOK_BACK)
-            self._looked_at[book.schema] = now
+            known += self._find_missed(book.schema, now)
         fresh = find_phases_of(unknown) if unknown else []
         if is_full and count_active() != (book.phase_count, book.id_sum()):
             active = set(list_active_ids())
@@ -163,6 +165,13 @@ class Shard:
         return changed | {
             row for phase_id in fresh if (row := book.arrays.row_of(phase_id)) is not None
         }
+
+    def _find_missed(self, schema: str, now: datetime) -> list[int]:
+        """Phases whose account changed without a word, or whose news is still on its way."""
+        seen = self._seen[schema]
+        found = find_changed_accounts(self._looked_at[schema] - LOOK_BACK)
+        self._looked_at[schema], self._seen[schema] = now, found
+        return [phase_id for phase_id, state in found.items() if seen.get(phase_id) != state]
 
     def _take_changed(self, schema: str) -> list[int]:
         """Wallet ids that were told of, which are then forgotten."""

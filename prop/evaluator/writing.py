@@ -8,32 +8,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
 from prop.rules.columns import Column
 from prop.services.snapshots import array_text
 
 METRIC_EVERY_S = 60
 
+# One writer of metrics at a time in a building: whoever comes second sees what the first wrote.
+_METRICS_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ':metrics', 0))"
 _METRICS = """
-WITH due AS (
-  UPDATE prop_challengephase p SET last_metric_at = %(now)s, last_evaluated_at = %(now)s
-  FROM unnest(%(ids)s::bigint[], %(equity)s::bigint[], %(balance)s::bigint[],
-    %(profit)s::bigint[], %(daily_loss)s::bigint[], %(total_loss)s::bigint[],
-    %(daily_profit)s::bigint[], %(trading_days)s::bigint[], %(open_positions)s::bigint[],
-    %(day_start)s::bigint[])
-    AS n (id, equity, balance, profit, daily_loss, total_loss, daily_profit, trading_days,
-      open_positions, day_start)
-  WHERE p.id = n.id AND p.status = 1
-    AND (p.last_metric_at IS NULL OR p.last_metric_at <= %(before)s)
-  RETURNING p.id AS phase_id, p.challenge_id, p.phase_index, p.account_login, n.*)
 INSERT INTO prop_metricsnapshot (challenge_id, phase_id, phase_index, account_login, event,
   balance, equity, profit_target, daily_loss, total_loss, daily_profit, trading_days,
   open_positions, daily_start_equity, created_at)
-SELECT challenge_id, phase_id, phase_index, account_login, 'tick', balance * 0.000001,
-  equity * 0.000001, profit * 0.000001, daily_loss * 0.000001, total_loss * 0.000001,
-  daily_profit * 0.000001, trading_days, open_positions, day_start * 0.000001, %(now)s
-FROM due ORDER BY phase_id
+SELECT p.challenge_id, p.id, p.phase_index, p.account_login, 'tick', n.balance * 0.000001,
+  n.equity * 0.000001, n.profit * 0.000001, n.daily_loss * 0.000001, n.total_loss * 0.000001,
+  n.daily_profit * 0.000001, n.trading_days, n.open_positions, n.day_start * 0.000001, %(now)s
+FROM unnest(%(ids)s::bigint[], %(equity)s::bigint[], %(balance)s::bigint[],
+  %(profit)s::bigint[], %(daily_loss)s::bigint[], %(total_loss)s::bigint[],
+  %(daily_profit)s::bigint[], %(trading_days)s::bigint[], %(open_positions)s::bigint[],
+  %(day_start)s::bigint[])
+  AS n (id, equity, balance, profit, daily_loss, total_loss, daily_profit, trading_days,
+    open_positions, day_start)
+JOIN prop_challengephase p ON p.id = n.id AND p.status = 1
+WHERE NOT EXISTS (SELECT FROM prop_metricsnapshot m
+  WHERE m.challenge_id = p.challenge_id AND m.created_at > %(before)s)
 RETURNING id, phase_id
 """
 _PEAKS = """
@@ -64,10 +63,11 @@ class MetricColumns:
 
 
 def write_metrics(*, metrics: MetricColumns, now: datetime) -> dict[int, int]:
-    """Write a tick of each phase whose last metric is at least 60 s old: its id by phase id."""
+    """Write a tick of each phase whose challenge had no metric for 60 s: its id by phase id."""
     parameters = {name: array_text(values.tolist()) for name, values in metrics.values.items()}
     before = now - timedelta(seconds=METRIC_EVERY_S)
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_METRICS_LOCK)
         cursor.execute(
             _METRICS, {**parameters, "ids": array_text(metrics.ids), "now": now, "before": before}
         )

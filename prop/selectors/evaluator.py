@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from polysim.kernel.clock import to_milliseconds
+from polysim.kernel.clock import from_milliseconds, to_milliseconds
 from polysim.kernel.tenancy import enter_building
 from prop.models import ChallengePhase, ChallengeStatus
 from tenants.selectors import list_schemas
@@ -40,6 +40,12 @@ def read_evaluator_health(*, now: datetime) -> EvaluatorHealth:
         duration_ms=max((state.duration_ms for state in mine), default=0),
         is_well=is_complete and is_working and age_ms <= EVALUATOR_STILL_AFTER_MS,
     )
+
+
+def read_last_pass() -> datetime | None:
+    """When all active phases were last looked at; None when no evaluator was seen for an hour."""
+    seen = [state.at_ms for state in read_evaluators().values()]
+    return from_milliseconds(min(seen)) if seen else None
 
 
 def find_evaluator_trouble(*, now: datetime) -> list[str]:
