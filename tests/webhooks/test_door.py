@@ -60,7 +60,8 @@ def test_a_new_endpoint_shows_its_secret_once_and_stores_it_sealed(server: FirmS
     shown = server.get(f"webhooks/{made['id']}").json()
     assert "secret" not in shown
     assert shown == {name: value for name, value in made.items() if name != "secret"}
-    assert server.get("webhooks").json() == {"data": [shown]}
+    page = {"data": [shown], "next_cursor": None, "has_more": False}
+    assert server.get("webhooks").json() == page
     with enter_building("alpha"):
         row = WebhookEndpoint.objects.get()
         entry = FirmAuditEntry.objects.get(action="webhook.created")

@@ -89,9 +89,11 @@ class EndpointSecretAnswer(EndpointAnswer):
 
 
 class EndpointsAnswer(serializers.Serializer[Any]):
-    """All endpoints of the firm, oldest first."""
+    """All endpoints of the firm, oldest first, on one page."""
 
     data = EndpointAnswer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+    has_more = serializers.BooleanField()
 
 
 class DeliveryAnswer(serializers.Serializer[Any]):

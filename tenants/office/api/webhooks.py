@@ -56,7 +56,8 @@ class WebhooksView(WebhookView):
 
     @extend_schema(operation_id="list_webhooks", responses=EndpointsAnswer)
     def get(self, request: Request) -> Response:
-        return Response({"data": [endpoint_row(one) for one in selectors.list_endpoints()]})
+        rows = [endpoint_row(one) for one in selectors.list_endpoints()]
+        return Response({"data": rows, "next_cursor": None, "has_more": False})
 
     @extend_schema(
         operation_id="create_webhook",

@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,9 @@ def send_attempts(attempts: Sequence[Attempt]) -> Iterator[Result]:
 
 
 async def _send_all(attempts: Sequence[Attempt], results: "queue.SimpleQueue[Result]") -> None:
+    # A helper for each: a name server that does not answer holds up its own attempts alone.
+    helpers = ThreadPoolExecutor(max_workers=len(attempts), thread_name_prefix="webhook-names")
+    asyncio.get_running_loop().set_default_executor(helpers)
     # An installation behind an authority of its own names it as OpenSSL does.
     context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE", certifi.where()))
     await asyncio.gather(*(_send_into(one, context, results) for one in attempts))
