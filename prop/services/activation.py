@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 
 from prop.models import (
     ActivationStatus,
@@ -125,11 +126,12 @@ def advance_purchase(*, purchase_id: int, now: datetime) -> Purchase:
 
 
 def resume_purchases(*, now: datetime) -> int:
-    """Go on with the building's purchases that have not moved for 60 s; answers how many."""
-    stuck = Purchase.objects.filter(
-        status__in=[PurchaseStatus.PENDING, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED],
-        updated_at__lt=now - RESUME_AFTER,
-    )
+    """Go on with the building's purchases that have not moved for 60 s; answers how many.
+
+    Only those whose status the activation itself wrote, as its comment shows: one that staff gave
+    as a label opens and charges nothing (prop-backoffice 4.3).
+    """
+    stuck = Purchase.objects.filter(_is_under_way(), updated_at__lt=now - RESUME_AFTER)
     ids = list(stuck.order_by("updated_at").values_list("pk", flat=True)[:RESUMED_AT_ONCE_MAX])
     for purchase_id in ids:
         try:
@@ -137,6 +139,14 @@ def resume_purchases(*, now: datetime) -> int:
         except Purchase.DoesNotExist:
             continue
     return len(ids)
+
+
+def _is_under_way() -> Q:
+    under_way = Q()
+    for status in (PurchaseStatus.PENDING, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED):
+        comments = [f"{COMMENT_PREFIX}{status.name}", COMMENT_GRANTED]
+        under_way |= Q(status=status, comment__in=comments)
+    return under_way
 
 
 def last_finished(purchase: Purchase) -> PurchaseStatus:

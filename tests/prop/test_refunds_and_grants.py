@@ -21,6 +21,7 @@ from prop.services import purchases as purchases_module
 from prop.services.activation import advance_purchase, resume_purchases
 from prop.services.checks import ProgramNotFound, PurchaseRefused
 from prop.services.grants import grant_challenge
+from prop.services.purchase_records import update_purchase_record
 from prop.services.refunds import refund_purchase
 from prop.services.terms import copy_terms
 from prop.tasks import resume_purchases as resume_all
@@ -28,7 +29,7 @@ from tenants.office.models import FirmAuditEntry
 from tenants.office.services import system_actor
 from tests.prop.catalogue import NOW, make_program
 from tests.prop.shop import Shop, fields_of
-from tests.prop.trader import balance_of, make_customer, make_payer
+from tests.prop.trader import balance_of, give, make_customer, make_payer
 from tests.support.exchange import make_user
 from wallets.models import FirmAccount, LedgerTransaction
 from wallets.selectors import check_conservation
@@ -141,6 +142,21 @@ def test_purchases_stuck_for_more_than_a_minute_are_resumed(shop: Shop) -> None:
     assert resume_purchases(now=NOW + timedelta(seconds=61)) == 1
     assert shop.shown(purchase)["status"] == 3
     assert resume_purchases(now=NOW + timedelta(seconds=200)) == 0
+
+
+@pytest.mark.parametrize("label", [0, 1, 2])
+def test_a_status_that_staff_wrote_opens_and_charges_nothing(shop: Shop, label: int) -> None:
+    purchase = shop.write()
+    shop.drain()
+    advance_purchase(purchase_id=purchase.pk, now=NOW)
+    give(shop.login, "200")
+
+    update_purchase_record(purchase_id=purchase.pk, data={"status": label}, actor=STAFF, now=NOW)
+
+    assert resume_purchases(now=NOW + timedelta(seconds=61)) == 0
+    assert shop.shown(purchase)["status"] == label
+    assert balance_of(shop.login) == Decimal("250")
+    assert not Challenge.objects.exists()
 
 
 def test_the_task_resumes_in_every_building(shop: Shop, in_building: Any) -> None:
