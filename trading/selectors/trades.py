@@ -83,7 +83,7 @@ def list_trades(
     wallet_id = found_ids.values_list("pk", flat=True).first()
     if wallet_id is None:
         raise AccountNotFound()
-    scope = {"list": "trades", "account": account_id, **asdict(filters)}
+    scope = trades_scope(account_id, filters)
     after = decode_list_cursor(cursor, scope=scope)
     chosen = _within_times(Trade.objects.filter(wallet_id=wallet_id), wallet_id, filters)
     if filters.kind != "all":
@@ -102,6 +102,11 @@ def list_trades(
         return TradePage([], cursor, has_more=False)
     position = rows[-1]["seq"] if rows else after
     return TradePage(rows, encode_list_cursor(position, scope=scope), len(found) > limit)
+
+
+def trades_scope(account_id: UUID, filters: TradeFilters) -> dict[str, Any]:
+    """What a cursor of the feed is bound to."""
+    return {"list": "trades", "account": account_id, **asdict(filters)}
 
 
 def _within_times(chosen: Any, wallet_id: int, filters: TradeFilters) -> Any:
