@@ -31,7 +31,7 @@ FEED_GROWTH_MAX = 1.5
 OPENING_GROWTH_MAX = 1.5
 THREADS = 4
 # Keys are limited to 100 requests a second each; many of them keep the limit out of the figures.
-KEYS = 60
+KEYS = 12
 ACCOUNTS_PER_TRADER = 50
 FEED_PAGE = 200
 SMALL_FEED = 1_000
