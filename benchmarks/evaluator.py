@@ -222,7 +222,7 @@ def main() -> int:
     """Print the comparison; exit status 1 when a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phases", type=int, default=100_000)
-    parser.add_argument("--sample", type=int, default=200, help="accounts of the yardstick")
+    parser.add_argument("--sample", type=int, default=100, help="accounts of the yardstick")
     parser.add_argument("--active", type=int, default=10_000, help="accounts of the price step")
     parser.add_argument("--only", choices=("cycle", "step"))
     options = parser.parse_args()

@@ -198,10 +198,14 @@ class Shard:
                 logger.warning("The lock of shard %s was lost.", self.number)
                 self._lock = None
                 self.books.clear()
-        held = _connect()
-        row = held.execute(
-            "SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, self.number]
-        ).fetchone()
+        try:
+            held = _connect()
+            row = held.execute(
+                "SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, self.number]
+            ).fetchone()
+        except psycopg.Error as error:
+            logger.warning("Shard %s cannot be locked: %s", self.number, error)
+            return False
         if row is not None and row[0]:
             self._lock = held
             return True

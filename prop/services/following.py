@@ -30,6 +30,8 @@ PAYOUT_REJECTED_EVENT = "prop.payout.rejected"
 
 JOBS_TASK = "prop.tasks.run_jobs"
 PAYOUTS_TASK = "prop.tasks.run_payouts"
+JOBS_PER_MESSAGE = 20
+MESSAGES_MAX = 4
 
 
 def read_only_key(phase_id: int) -> str:
@@ -172,17 +174,20 @@ def _liquidate(phase: ChallengePhase, challenge: Challenge, now: datetime) -> Jo
     )
 
 
-def start_jobs_on_commit(task: str = JOBS_TASK) -> None:
-    """Have a worker look for due jobs of this building once the transaction is committed.
+def start_jobs_on_commit(task: str = JOBS_TASK, *, jobs: int = 1) -> None:
+    """Have workers look for due jobs of this building once the transaction is committed.
 
-    A message that gets lost costs seconds: the schedule sweeps all buildings.
+    Many jobs are shared by several workers. A message that gets lost costs seconds: the schedule
+    sweeps all buildings.
     """
     schema = require_building()
-    transaction.on_commit(lambda: _send(task, schema))
+    messages = min(MESSAGES_MAX, -(-jobs // JOBS_PER_MESSAGE))
+    transaction.on_commit(lambda: _send(task, schema, messages))
 
 
-def _send(task: str, schema: str) -> None:
+def _send(task: str, schema: str, messages: int) -> None:
     try:
-        current_app.send_task(task, [schema], expires=60)
+        for _ in range(messages):
+            current_app.send_task(task, [schema], expires=60)
     except (KombuError, OSError) as error:
         logger.warning("Jobs of %s wait for the sweep: %s", schema, error)
