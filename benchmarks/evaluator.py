@@ -163,8 +163,8 @@ def price_step(active: int) -> bool:
         taken_s = time.perf_counter() - began
     finally:
         shard.close()
-        worker.terminate()
-        worker.wait(20)
+        worker.kill()
+        worker.wait()
     print(f"\nprice step breaching {BREACHED} of {active} active accounts")
     print(f"verdicts written after              {decided_s:8.2f} s")
     print(f"last read-only, last event sent     {taken_s:8.2f} s  ({read_only}, {told})")

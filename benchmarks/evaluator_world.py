@@ -31,7 +31,7 @@ def make_firm(slug: str) -> str:
 
 def make_world(schema: str, *, count: int, markets: int, now: datetime) -> World:
     """A challenge as activation leaves it, `count` times with users, accounts and holdings."""
-    from django.db import connection
+    from django.db import connection, transaction
 
     from polysim.kernel.tenancy import enter_building
     from tests.evaluator import build
@@ -40,7 +40,8 @@ def make_world(schema: str, *, count: int, markets: int, now: datetime) -> World
     with enter_building(schema):
         challenge = build.start(now=now)
         phase = build.phase_of(challenge)
-        made = [make_market(fee_rate="0") for _ in range(markets)]
+        with transaction.atomic():
+            made = [make_market(fee_rate="0") for _ in range(markets)]
         tokens = [market.outcomes.get(index=0).pk for market in made]
         names = {
             "challenge": challenge.pk,

@@ -20,37 +20,11 @@ logger = logging.getLogger(__name__)
 
 METRIC = "prop.metric"
 WARNING = "prop.warning"
-# A socket that shows challenges says so at least this often.
-WATCHING_S = 120
 
 
 def staff_channel(schema: str) -> str:
     """Pub/sub: all frames about challenges of one firm, for its staff."""
     return key("prop", "staff", schema)
-
-
-def note_watching(*, schema: str, customer_id: int, now: datetime) -> None:
-    """A socket of this customer shows challenges: in large firms only these hear of metrics."""
-    try:
-        get_redis().zadd(_watching_key(schema), {str(customer_id): now.timestamp()})
-    except redis.RedisError as error:
-        logger.warning("The evaluator does not know who looks on: %s", error)
-
-
-def find_watching(*, schema: str, now: datetime) -> set[int]:
-    """Customers with a socket that showed challenges within the last two minutes."""
-    name, oldest = _watching_key(schema), now.timestamp() - WATCHING_S
-    try:
-        pipeline = get_redis().pipeline(transaction=False)
-        pipeline.zremrangebyscore(name, "-inf", oldest)
-        pipeline.zrange(name, 0, -1)
-        return {int(customer_id) for customer_id in pipeline.execute()[1]}
-    except redis.RedisError:
-        return set()
-
-
-def _watching_key(schema: str) -> str:
-    return key("prop", "watching", schema)
 
 
 def make_frame(

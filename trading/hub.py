@@ -11,7 +11,7 @@ import json
 import logging
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -26,6 +26,17 @@ EVENTS_MAX = 64
 TRADES_MAX = 32
 RECONNECT_S_MAX = 2.0
 SEQ_TTL_S = 90 * 24 * 3600
+# The count of a user's sockets on pages (consumers.limits), which lapses with them.
+PAGE_SOCKETS = "pages"
+
+# ARGV: beginning of the keys, ids of users.
+_FIND_CONNECTED = """
+local found = {}
+for index = 2, #ARGV do
+  if redis.call('EXISTS', ARGV[1] .. ARGV[index]) == 1 then found[#found + 1] = ARGV[index] end
+end
+return found
+"""
 
 # Survives reconnects; a counter lost with Valkey starts again above all former values, because
 # nobody has more than one frame a second over months.
@@ -285,3 +296,10 @@ def publish_to_user(user_id: int, frame: Mapping[str, Any], *, now_s: int) -> in
         args=[keys.user_channel(user_id), now_s, SEQ_TTL_S, text[1:]],
     )
     return int(answer)
+
+
+def find_connected(user_ids: Sequence[int]) -> set[int]:
+    """Which of these users have a page open that listens; raises redis.RedisError."""
+    first = key("sockets", PAGE_SOCKETS, "")
+    found = get_redis().register_script(_FIND_CONNECTED)(keys=[], args=[first, *user_ids])
+    return {int(user_id) for user_id in found}

@@ -1,17 +1,23 @@
 """Metrics that were just stored: into the caches that are warm, and to who looks on (6.5, 6.7)."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+
+import redis
 
 from prop.cache import METRICS, find_warm, push_metric
 from prop.evaluator.book import PhaseBook
-from prop.events import METRIC, find_watching, make_frame, tell_staff
+from prop.events import METRIC, make_frame, tell_staff
 from prop.models import MetricSnapshot
 from prop.objects import metric_object
 from prop.rules.columns import Column
 from trading.events import tell_user
+from trading.hub import find_connected
 
-# Up to so many metrics of one pass are told to everybody; beyond only to customers who look on.
+logger = logging.getLogger(__name__)
+
+# Up to so many metrics of one pass are told to everybody, beyond only to who has a page open.
 TOLD_TO_ALL_MAX = 500
 
 
@@ -25,7 +31,7 @@ def tell_metrics(
     customers = book.customer[rows].tolist()
     warm = find_warm(METRICS, challenges)
     is_small = len(challenges) <= TOLD_TO_ALL_MAX
-    watching = set(customers) if is_small else find_watching(schema=book.schema, now=now)
+    watching = set(customers) if is_small else _listening(customers)
     wanted = [
         metrics[phase_id]
         for phase_id, challenge_id, customer_id in zip(
@@ -45,3 +51,11 @@ def tell_metrics(
             tell_user(user_id=customer_id, frame={**frame, "schema": book.schema}, now=now)
             frames.append(frame)
     tell_staff(schema=book.schema, frames=frames)
+
+
+def _listening(customers: Sequence[int]) -> set[int]:
+    try:
+        return find_connected(customers)
+    except redis.RedisError as error:
+        logger.warning("Nobody knows who listens: %s", error)
+        return set()

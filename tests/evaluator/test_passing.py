@@ -406,11 +406,19 @@ def test_the_heartbeat_counts_phases_and_the_alarm_sounds_at_none(shard):
     assert find_evaluator_trouble(now=later(31)) == []
 
 
-def test_metrics_are_told_to_the_customer(shard, redis_client):
+@pytest.mark.parametrize("is_large", [False, True])
+def test_metrics_are_told_to_the_customer(shard, redis_client, monkeypatch, is_large):
+    """In a large firm to those who have a page open: the others would not hear it anyway."""
     from polysim.kernel.redis import key
+    from prop.evaluator import telling
+
+    monkeypatch.setattr(telling, "TOLD_TO_ALL_MAX", 0 if is_large else 500)
 
     customer = make_user()
     challenge = build.start(customer=customer)
+    if is_large:
+        build.start()
+        redis_client.zadd(key("sockets", "pages", customer.pk), {"socket": 1})
     listener = redis_client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe(key("user", customer.pk), key("prop", "staff", "alpha"))
     listener.get_message(timeout=1)
