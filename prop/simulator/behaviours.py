@@ -291,11 +291,11 @@ class Skilled(Behaviour):
 
     name = "skilled"
     title = "Skilled"
-    words = "Knows which way a price goes in 60 of 100 cases; 2 to 4 % each, held up to a day."
+    words = "Knows which way a price goes in 3 of 4 cases; 2 to 4 % each, held up to a day."
     hours_between: int = 8
     size: tuple[int, int] = (2, 4)
     holds: tuple[int, int] | None = (12, 24)
-    right_pct: int = 60
+    right_pct: int = 75
 
     def choose(self, view: View) -> int | None:
         """The right side of a followed market, or by mistake the wrong one."""

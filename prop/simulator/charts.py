@@ -10,20 +10,23 @@ from decimal import Decimal
 from typing import Any
 
 # Pass rates: names to the left, bars between LEFT and RIGHT, words at the right edge.
-RATES_WIDTH, LEFT, RIGHT = 400, 110, 300
-ROW_HEIGHT, BAR_HEIGHT = 34, 12
+LEFT, RIGHT = 116, 316
+ROW_HEIGHT, BAR_HEIGHT = 36, 12
 MONEY_WIDTH = 300
 SAMPLES_WIDTH, SAMPLES_HEIGHT, MARGIN = 640, 200, 12
+# Room for the words of the grid at the right edge.
+WORDS_ROOM = 40
 # How a line ends: class, dash and words; the dash tells it without colour.
 FAILED_LINE, GOOD_LINE, OPEN_LINE = "fail", "pass", "open"
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar with its interval; `y` is its upper edge, `interval` a path."""
+    """One bar with its interval; `y` is its upper edge, `interval` a path, `range` its words."""
 
     name: str
     words: str
+    range: str
     y: int
     middle: int
     width: int
@@ -68,8 +71,8 @@ def draw_pass_rates(report: Mapping[str, Any]) -> BarChart:
         for phase in report["phases"]
     ]
     top = max(Decimal(rate["high"]) if rate["of"] else Decimal(0) for _, rate in rows)
-    step = next(one for one in (2, 5, 10, 25, 50) if top <= 4 * one or one == 50)
-    most = min(Decimal(100), max(top, Decimal(step)))
+    step = next(one for one in (2, 5, 10, 25) if top <= 4 * one)
+    most = Decimal(step * max(1, -int(-top // step)))
 
     def x(percent: str | int) -> int:
         return LEFT + int((RIGHT - LEFT) * min(Decimal(percent), most) / most)
@@ -79,15 +82,14 @@ def draw_pass_rates(report: Mapping[str, Any]) -> BarChart:
         y = number * ROW_HEIGHT + 6
         middle = y + BAR_HEIGHT // 2
         low, high = x(rate["low"]), x(rate["high"])
-        words = f"{rate['percent']} % ({rate['low']} to {rate['high']})"
         if not rate["of"]:
-            words = "nobody got there"
+            bars.append(Bar(name, "–", "nobody yet", y, middle, 0, ""))
+            continue
+        words, known = f"{rate['percent']} %", f"{rate['low']} to {rate['high']}"
         interval = f"M{low} {middle}H{high}M{low} {middle - 4}v8M{high} {middle - 4}v8"
-        bars.append(
-            Bar(name, words, y, middle, x(rate["percent"]) - LEFT, interval if rate["of"] else "")
-        )
+        bars.append(Bar(name, words, known, y, middle, x(rate["percent"]) - LEFT, interval))
     marks = range(0, int(most) + 1, step)
-    told = "; ".join(f"{bar.name} {bar.words}" for bar in bars)
+    told = "; ".join(f"{bar.name} {bar.words} ({bar.range})" for bar in bars)
     bottom = len(rows) * ROW_HEIGHT
     return BarChart(
         tuple(bars),
@@ -110,10 +112,11 @@ def draw_money(report: Mapping[str, Any]) -> BarChart:
     low, high = x(payout["low"]), x(payout["high"])
     currency = money["currency"]
     bars = (
-        Bar("Fee", f"{fee:,.2f} {currency}", 17, 23, x(fee), ""),
+        Bar("Fee", f"{fee:,.2f} {currency}", "", 17, 23, x(fee), ""),
         Bar(
             "Expected payout",
             f"{Decimal(payout['mean']):,.2f} {currency}",
+            f"{payout['low']} to {payout['high']}",
             59,
             65,
             x(payout["mean"]),
@@ -139,7 +142,7 @@ def draw_samples(report: Mapping[str, Any]) -> SampleChart | None:
     days = max(len(line) for line in series) - 1
 
     def x(day: int) -> int:
-        return MARGIN + (SAMPLES_WIDTH - 2 * MARGIN) * day // max(1, days)
+        return MARGIN + (SAMPLES_WIDTH - MARGIN - WORDS_ROOM) * day // max(1, days)
 
     def y(value: Decimal) -> int:
         room = SAMPLES_HEIGHT - 2 * MARGIN

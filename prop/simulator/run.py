@@ -215,6 +215,8 @@ class _Block:
             if self.observer is not None:
                 self.observer(seat, terms, measures, verdict)
             if verdict.is_final:
+                if seat.trader.index < SAMPLES:
+                    self._sample(seat, measures.equity)
                 following += self._end_phase(seat, verdict)
             elif reading.attention[row] & WARN:
                 for warning in verdict.warnings:

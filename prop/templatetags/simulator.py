@@ -19,3 +19,9 @@ def amount(text: str, currency: str) -> str:
 def whole(text: str) -> str:
     """A percent to whole numbers, for narrow places: "24.60" -> "25"."""
     return f"{Decimal(text):.0f}"
+
+
+@register.filter
+def count(number: int) -> str:
+    """12345 -> "12,345"."""
+    return f"{number:,}"

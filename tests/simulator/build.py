@@ -1,6 +1,7 @@
 """Programs and hand-made worlds for the simulator."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,18 @@ def plan(
     )
 
 
+def world_of(of: Plan) -> World:
+    """Made-up prices at forty places, made once per seed and length."""
+    return _demo(of.seed, of.steps)
+
+
+@cache
+def _demo(seed: int, steps: int) -> World:
+    return demo_world(seed=seed, steps=steps, places=40)
+
+
 def report_of(of: Plan, world: World | None = None, *, block: int = 500) -> dict[str, Any]:
-    world = world or demo_world(seed=of.seed, steps=of.steps, places=40)
+    world = world or world_of(of)
     results = simulate(of, world, block=block)
     return make_report(of, world, results, fee=299 * SCALE, currency="USD", paths="demo")
 

@@ -7,19 +7,19 @@ import pytest
 
 from polysim.kernel.money import SCALE, from_scaled
 from prop.rules import ENDED, FAILED, PASSED, Measures, Terms, Verdict
-from prop.simulator import demo_world, report_text, simulate, simulate_block
+from prop.simulator import report_text, simulate, simulate_block
 from prop.simulator.plan import spread_behaviours
 from prop.simulator.run import Seat
 from tests.rules import oracle
-from tests.simulator.build import EVALUATION, FUNDED, flat_world, plan, report_of, step
+from tests.simulator.build import EVALUATION, FUNDED, flat_world, plan, report_of, step, world_of
 
 
 def test_same_seed_gives_the_same_report_in_blocks_of_any_size() -> None:
-    of = plan(traders=60, days=12)
+    of = plan(traders=30, days=8)
     first = report_of(of)
     assert report_of(of, block=7) == first
-    assert report_of(of, block=60) == first
-    assert report_of(plan(traders=60, days=12, seed=8)) != first
+    assert report_of(of, block=30) == first
+    assert report_of(plan(traders=30, days=8, seed=8)) != first
 
 
 def test_nobody_passes_what_cannot_be_passed() -> None:
@@ -38,13 +38,13 @@ def test_everybody_passes_what_only_takes_time() -> None:
 
 
 def test_every_trader_is_accounted_for() -> None:
-    report = report_of(plan(traders=80, days=15))
+    report = report_of(plan(traders=50, days=10))
     first, funded = report["phases"]
-    assert first["entered"] == 80
-    assert first["passed"]["count"] + first["failed"] + first["open"] == 80
+    assert first["entered"] == 50
+    assert first["passed"]["count"] + first["failed"] + first["open"] == 50
     assert funded["entered"] == first["passed"]["count"]
     assert sum(row["count"] for row in report["failures"]) == first["failed"] + funded["failed"]
-    assert sum(row["passed"]["of"] for row in report["behaviours"]) == 80
+    assert sum(row["passed"]["of"] for row in report["behaviours"]) == 50
 
 
 class Witness:
@@ -105,15 +105,23 @@ class Witness:
         return (measures.at - self.start) // 3_600
 
 
-@pytest.mark.parametrize("behaviour", ["steady", "overtrader", "gambler", "disciplined"])
-@pytest.mark.parametrize("mode", ["static", "trailing", "trailing_eod", "trailing_locked"])
+@pytest.mark.parametrize(
+    ("behaviour", "mode"),
+    [
+        ("steady", "static"),
+        ("overtrader", "trailing"),
+        ("gambler", "trailing_locked"),
+        ("disciplined", "trailing_eod"),
+        ("momentum", "static"),
+    ],
+)
 def test_each_reading_of_a_trader_is_judged_as_the_oracle_does(behaviour: str, mode: str) -> None:
     first = {**EVALUATION, "profit_target_pct": "2", "drawdown_mode": mode, "max_positions": 4}
     of = plan(first, FUNDED, traders=1, days=12, mix={behaviour: 1})
     witness = Witness()
-    witness.world, witness.start = demo_world(seed=of.seed, steps=of.steps), of.start_time
+    witness.world, witness.start = world_of(of), of.start_time
     (result,) = simulate_block(of, witness.world, first=0, count=1, observer=witness)
-    assert len(witness.seen) > 20
+    assert len(witness.seen) > 10
     ends = [one.outcome for one in result.phases if one.outcome in (PASSED, FAILED)]
     assert [state for state in witness.seen if state in (PASSED, FAILED)] == ends
 
@@ -138,8 +146,8 @@ def test_an_all_in_winner_by_hand() -> None:
 
 
 def test_payouts_are_the_split_of_the_profit_rounded_down() -> None:
-    of = plan(step(1, phase_type=1, name="Funded", profit_split="0.777"), traders=60, days=8)
-    world = demo_world(seed=of.seed, steps=of.steps)
+    of = plan(step(1, phase_type=1, name="Funded", profit_split="0.777"), traders=30, days=6)
+    world = world_of(of)
     results = simulate(of, world)
     paid = [one for one in results if one.payout_status == "paid"]
     assert paid
@@ -152,20 +160,21 @@ def test_payouts_are_the_split_of_the_profit_rounded_down() -> None:
     report = report_of(of, world)
     total = sum((from_scaled(one.payout) for one in results), Decimal(0))
     assert Decimal(report["money"]["paid_total"]) == total
-    mean = (total / 60).quantize(Decimal("0.01"), ROUND_DOWN)
+    mean = (total / 30).quantize(Decimal("0.01"), ROUND_DOWN)
     assert abs(Decimal(report["money"]["payout"]["mean"]) - mean) <= Decimal("0.01")
 
 
 def test_too_few_trading_days_are_not_paid() -> None:
     funded = step(1, phase_type=1, name="Funded", profit_split="1", min_trading_days=50)
-    results = simulate(of := plan(funded, traders=30, days=6), demo_world(seed=7, steps=of.steps))
+    results = simulate(of := plan(funded, traders=30, days=6), world_of(of))
     statuses = {one.payout_status for one in results}
     assert statuses == {"NO_PROFIT", "MIN_TRADING_DAYS"}
 
 
 def test_the_position_limit_of_the_group_refuses_orders() -> None:
-    free = report_of(plan(step(1, duration_days=6), days=6, mix={"overtrader": 1}))
-    bound = report_of(plan(step(1, duration_days=6, maxpositions=1), days=6, mix={"overtrader": 1}))
+    crowd: Any = {"traders": 8, "days": 5, "mix": {"overtrader": 1}}
+    free = report_of(plan(step(1), **crowd))
+    bound = report_of(plan(step(1, maxpositions=1), **crowd))
     assert bound["activity"]["refused"] > free["activity"]["refused"]
     assert bound["activity"]["orders"] < free["activity"]["orders"]
 
@@ -181,7 +190,7 @@ def test_mix_is_spread_evenly_by_largest_remainder() -> None:
 
 def test_progress_rises_to_a_hundred_and_can_stop_the_run() -> None:
     of = plan(traders=20, days=5)
-    world = demo_world(seed=of.seed, steps=of.steps, places=20)
+    world = world_of(of)
     heard: list[int] = []
     simulate(of, world, block=10, progress=heard.append)
     assert heard == sorted(set(heard))
