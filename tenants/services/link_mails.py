@@ -15,7 +15,7 @@ from polysim.kernel.tenancy import enter_building
 from tenants.models import Firm, LoginLink
 from tenants.office.models import SandboxMail
 from tenants.services.login_links import address_for, hash_token, needs_normal_login, open_links
-from tenants.services.participants import SANDBOX_DOMAIN
+from tenants.services.participants import is_sandbox_person
 
 TEMPLATE = "tenants/email/login_link"
 LOGO_ID = "firm-logo"
@@ -91,8 +91,8 @@ def _keep_for_sandbox(
     link: LoginLink, message: EmailMultiAlternatives, *, address: str, now: datetime
 ) -> None:
     """Sandbox firms read their mails, those of people that exist in the sandbox alone."""
-    firm, user = link.participant.firm, link.participant.user
-    if not firm.is_sandbox or not user.email.endswith(f".{SANDBOX_DOMAIN}"):
+    firm = link.participant.firm
+    if not firm.is_sandbox or not is_sandbox_person(link.participant.user):
         return
     with enter_building(firm.schema_name), transaction.atomic():
         SandboxMail.objects.get_or_create(

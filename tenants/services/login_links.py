@@ -20,7 +20,7 @@ from polysim.kernel.tenancy import enter_building
 from tenants.models import Firm, LoginLink, Participant, User
 from tenants.office.models import FirmAuditEntry
 from tenants.office.services import Actor, write_firm_audit
-from tenants.services.participants import get_trader
+from tenants.services.participants import get_trader, is_sandbox_person
 from tenants.services.redirects import require_redirect
 from tenants.services.users import forget_identities
 from tenants.signals import login_link_made
@@ -157,7 +157,7 @@ def address_for(participant: Participant) -> str:
     It is theirs when they have proven it, or while it is still the native account's address.
     """
     user = participant.user
-    if participant.email == user.email or participant.firm.is_sandbox:
+    if participant.email == user.email or is_sandbox_person(user):
         return participant.email
     is_proven = EmailAddress.objects.filter(
         user=user, email=participant.email, verified=True
@@ -220,7 +220,7 @@ def _verify_address(participant: Participant) -> None:
     A password that somebody chose before the address was proven may be a stranger's: it ends.
     """
     user = participant.user
-    address = user.email if participant.firm.is_sandbox else address_for(participant)
+    address = user.email if is_sandbox_person(user) else address_for(participant)
     row, _ = EmailAddress.objects.get_or_create(
         user=user, email=address, defaults={"primary": address == user.email}
     )

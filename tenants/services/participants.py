@@ -109,6 +109,11 @@ def get_trader(*, firm: Firm, user_id: int | None) -> Participant:
     return found
 
 
+def is_sandbox_person(user: User) -> bool:
+    """Whether the user exists for a sandbox firm alone."""
+    return user.email.endswith(f".{SANDBOX_DOMAIN}")
+
+
 def _find_known(firm: Firm, *, external_id: str, email: str) -> Registration | None:
     rows = Participant.objects.filter(Q(external_id=external_id) | Q(email=email), firm=firm)
     by_external_id = {row.external_id: row for row in rows}

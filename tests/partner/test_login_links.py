@@ -217,6 +217,17 @@ def test_a_sandbox_reads_its_mails_and_others_have_none(
     assert client.session["_auth_user_id"] == str(body["user_id"])
 
 
+def test_a_firm_that_becomes_a_sandbox_reads_no_mail_of_real_people(
+    server: FirmServer, trader_id: int, ask_for_link: Ask
+) -> None:
+    User.objects.filter(pk=trader_id).update(email="moved@example.org")
+    Firm.objects.filter(slug="alpha").update(is_sandbox=True)
+    server.firm.refresh_from_db()
+    ask_for_link(FirmServer(server.firm), trader_id)
+    assert mail.outbox[-1].to == ["moved@example.org"]
+    assert FirmServer(server.firm).get("sandbox/mails").json()["data"] == []
+
+
 def test_staff_and_superusers_get_the_way_to_the_normal_login(
     server: FirmServer, beta: Firm, ask_for_link: Ask
 ) -> None:
