@@ -4,9 +4,11 @@ from prop.admin import (
     breaches,
     challenges,
     dashboard,
+    groups,
     jobs,
     payers,
     payouts,
+    programs,
     purchases,
     simulator,
 )
@@ -15,9 +17,11 @@ __all__ = [
     "breaches",
     "challenges",
     "dashboard",
+    "groups",
     "jobs",
     "payers",
     "payouts",
+    "programs",
     "purchases",
     "simulator",
 ]

@@ -16,8 +16,15 @@ from polysim.kernel.tenancy import current_schema
 from prop.admin.cells import PURCHASE_TONES, challenge_tag, money_cell, trader_cell
 from prop.admin.challenges import ProgramFilter
 from prop.lifecycle import lifecycle_of
-from prop.models import Program, Purchase, PurchaseStatus
+from prop.models import (
+    ActivationStatus,
+    PaymentStatus,
+    Program,
+    Purchase,
+    PurchaseStatus,
+)
 from prop.services.grants import grant_challenge
+from prop.services.purchase_records import delete_purchase, update_purchase_record
 from prop.services.purchases import retry_purchase
 from prop.services.refunds import refund_purchase
 from tenants.models import Participant
@@ -48,6 +55,41 @@ def _retry(request: HttpRequest, row: Purchase, data: Mapping[str, Any]) -> str:
 def _refund(request: HttpRequest, row: Purchase, data: Mapping[str, Any]) -> str:
     done = refund_purchase(purchase_id=row.pk, actor=actor_of(request), now=utc_now())
     return f"{money_cell(done.amount, done.currency)} went back to account {done.payer_login}."
+
+
+class LabelsForm(forms.Form):
+    """The five lifecycle fields: labels, nothing else happens."""
+
+    status = forms.TypedChoiceField(choices=PurchaseStatus.choices, coerce=int)
+    payment_status = forms.ChoiceField(choices=PaymentStatus.choices)
+    activation_status = forms.ChoiceField(choices=ActivationStatus.choices)
+    failure_reason = forms.CharField(
+        max_length=64, required=False, help_text="Such as MANUAL_REVIEW_FAILED."
+    )
+    comment = forms.CharField(max_length=255, required=False)
+
+    def prepare(self, request: HttpRequest, row: Purchase) -> None:
+        """Begin with what stands there."""
+        for name, field in self.fields.items():
+            field.initial = getattr(row, name)
+
+
+def _relabel(request: HttpRequest, row: Purchase, data: Mapping[str, Any]) -> str:
+    changed = {name: value for name, value in data.items() if value != getattr(row, name)}
+    update_purchase_record(purchase_id=row.pk, data=changed, actor=actor_of(request), now=utc_now())
+    return "Saved. Accounts, refunds and challenges are untouched."
+
+
+def _delete(request: HttpRequest, row: Purchase, data: Mapping[str, Any]) -> HttpResponse:
+    gone = delete_purchase(purchase_id=row.pk, actor=actor_of(request), now=utc_now())
+    messages.success(request, f"Deleted with {gone['challenges']} challenges.")
+    return redirect("backoffice:purchases")
+
+
+def _why_not_delete(request: HttpRequest, row: Purchase) -> str:
+    if row.status in (PurchaseStatus.FAILED, PurchaseStatus.REFUNDED):
+        return ""
+    return "It has a challenge. Refund it first." if row.challenges.exists() else ""
 
 
 def _why_not_retry(request: HttpRequest, row: Purchase) -> str:
@@ -120,6 +162,23 @@ class PurchaseScreen(Screen):
             _refund,
             tone="danger",
             why_not=_why_not_refund,
+        ),
+        Command(
+            "labels",
+            "Edit the lifecycle fields",
+            "purchases.edit",
+            "Writes labels and nothing else: no account, refund or challenge changes.",
+            _relabel,
+            form=LabelsForm,
+        ),
+        Command(
+            "delete",
+            "Delete",
+            "purchases.edit",
+            "Removes the purchase with its ended challenges; accounts stay and become read-only.",
+            _delete,
+            tone="danger",
+            why_not=_why_not_delete,
         ),
     )
 

@@ -101,7 +101,7 @@ def find_groups(names: Sequence[str]) -> dict[str, AccountGroup]:
 def check_aggregate(steps: Sequence[StepInput], groups: Mapping[str, AccountGroup]) -> None:
     """The rules of the whole; the first that fails is raised as InvalidData with its `reason`."""
     in_order = sorted(steps, key=lambda step: step.phase_index)
-    for reason, text, holds in _rules(in_order, groups):
+    for reason, text, holds in aggregate_rules(in_order, groups):
         if not holds:
             raise InvalidData({"steps": text}, reason=reason, message=text)
 
@@ -109,7 +109,8 @@ def check_aggregate(steps: Sequence[StepInput], groups: Mapping[str, AccountGrou
 Rule = tuple[str, str, bool]
 
 
-def _rules(steps: Sequence[StepInput], groups: Mapping[str, AccountGroup]) -> list[Rule]:
+def aggregate_rules(steps: Sequence[StepInput], groups: Mapping[str, AccountGroup]) -> list[Rule]:
+    """(reason, what has to hold, whether it does) for the whole, in the order of the contract."""
     funded = [step for step in steps if step.phase_type == PhaseType.FUNDED]
     evaluation = [step for step in steps if step.phase_type == PhaseType.EVALUATION]
 
