@@ -80,6 +80,9 @@ class BreachScreen(Screen):
         "created_at": lambda row: row.created_at,
     }
 
+    def name_of(self, row: Any) -> str:
+        return f"Breach {row.pk}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).select_related("challenge__program")
         return rows.defer("challenge__terms", "challenge__program__description")
@@ -127,7 +130,6 @@ class BreachScreen(Screen):
         verdict = Verdict.objects.filter(phase=row.phase_id).first()
         customer = row.challenge.customer_id
         return {
-            "title": f"Breach {row.pk}",
             "rule": rule_words(row.rule),
             "trader": traders_of(request, [customer]).get(customer),
             "verdict": read_verdict(verdict, row.phase) if verdict else None,

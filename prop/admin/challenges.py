@@ -242,6 +242,9 @@ class ChallengeScreen(Screen):
         ),
     )
 
+    def name_of(self, row: Any) -> str:
+        return f"Challenge {row.pk}"
+
     def further_urls(self) -> list[URLPattern]:
         guard = self.admin_site.admin_view
         return [

@@ -80,6 +80,9 @@ class PayerScreen(Screen):
         ),
     )
 
+    def name_of(self, row: Any) -> str:
+        return f"Payer account {row.pk}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).filter(purpose=PropAccount.Purpose.PAYER)
         return rows.select_related("wallet", "group")
@@ -116,7 +119,6 @@ class PayerScreen(Screen):
     def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         bought = Purchase.objects.filter(payer_login=row.pk).select_related("program")
         return {
-            "title": f"Payer account {row.pk}",
             "trader": traders_of(request, [row.customer_id]).get(row.customer_id),
             "ledger": list_ledger(wallet_id=row.pk, limit=50),
             "purchases": list(bought.defer("terms", "program__description").order_by("-id")[:20]),

@@ -108,6 +108,9 @@ class PayoutScreen(Screen):
         ),
     )
 
+    def name_of(self, row: Any) -> str:
+        return f"Payout {row.pk}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
         return rows.select_related("program", "first_approval_by", "decided_by")
@@ -177,7 +180,6 @@ class PayoutScreen(Screen):
     def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         self.prepare(request, [row])
         return {
-            "title": f"Payout {row.pk}",
             "state": tag(row.get_status_display(), PAYOUT_TONES[PayoutStatus(row.status)]),
             "split": self.split(row),
             "age": age_words(row.created_at, utc_now()),

@@ -182,6 +182,9 @@ class PurchaseScreen(Screen):
         ),
     )
 
+    def name_of(self, row: Any) -> str:
+        return f"Purchase {row.pk}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).select_related("program")
         return rows.defer("terms", "program__description")
@@ -249,7 +252,6 @@ class PurchaseScreen(Screen):
     def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         challenges = row.challenges.order_by("-attempt").defer("terms")
         return {
-            "title": f"Purchase {row.pk}",
             "trader": traders_of(request, [row.customer_id]).get(row.customer_id),
             "state": self.state(row),
             "life": lifecycle(row),

@@ -168,6 +168,9 @@ class AccountScreen(Screen):
         "created_at": lambda row: row.created_at,
     }
 
+    def name_of(self, row: Any) -> str:
+        return f"Account {row.pk}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("wallet")
 

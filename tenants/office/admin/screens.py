@@ -175,6 +175,10 @@ class Screen(admin.ModelAdmin):
         """The page of a row."""
         return reverse(f"backoffice:{self.slug}_detail", args=[row.pk])
 
+    def name_of(self, row: Any) -> str:
+        """What a row is called in headings."""
+        return str(row)
+
     def page(self, request: HttpRequest, title: str, *crumbs: tuple[str, str]) -> dict[str, Any]:
         """The context of every page of this screen."""
         home = (self.title, reverse(f"backoffice:{self.slug}"))
@@ -229,9 +233,12 @@ class Screen(admin.ModelAdmin):
         row = self.get_row(request, pk)
         if not self.has_detail:
             raise Http404
-        context = self.page(request, str(row), (str(row), "")) | {
+        name = self.name_of(row)
+        offered = self.offered(request, row)
+        context = self.page(request, name, (name, "")) | {
             "row": row,
-            "commands": self.offered(request, row),
+            "commands": offered,
+            "has_refused": any(why for _, _, why in offered),
             **self.detail_context(request, row),
         }
         return render(request, self.detail_template, context)
@@ -271,10 +278,10 @@ class Screen(admin.ModelAdmin):
             if answer is not None:
                 messages.success(request, answer)
                 return redirect(self.after(row))
-        context = self.page(
-            request, command.label, (str(row), self.after(row)), (command.label, "")
-        )
-        context |= {"row": row, "command": command, "form": form, "why_not": why_not}
+        name = self.name_of(row)
+        context = self.page(request, command.label, (name, self.after(row)), (command.label, ""))
+        context |= {"row": row, "row_name": name, "command": command, "form": form}
+        context["why_not"] = why_not
         return render(request, "office/command.html", context | {"back": self.after(row)})
 
     def after(self, row: Any) -> str:

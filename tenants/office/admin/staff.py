@@ -110,6 +110,9 @@ class StaffScreen(Screen):
             path("staff/roles/<slug:role>/", guard(self.role_view), name="role"),
         ]
 
+    def name_of(self, row: StaffMembership) -> str:
+        return row.user.email
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(firm=firm_of(request)).select_related("user")
 
