@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib.admin import SimpleListFilter
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path, reverse
 
@@ -21,6 +21,7 @@ from prop.services.challenge_control import (
     close_funded_phase,
     reset_challenge,
 )
+from tenants.models import Participant
 from tenants.office.admin.screens import (
     CSV_ROWS_MAX,
     Command,
@@ -30,7 +31,7 @@ from tenants.office.admin.screens import (
     is_id,
     register,
 )
-from tenants.office.admin_site import actor_of, backoffice, may, require_right, zone_of
+from tenants.office.admin_site import actor_of, backoffice, firm_of, may, require_right, zone_of
 from tenants.office.cells import column, link, moment_text, with_sub
 from trading.admin.accounts import account_context, trader_users, traders_of
 from trading.formats import money_text, signed_money_text
@@ -199,7 +200,7 @@ class ChallengeScreen(Screen):
         "id": lambda row: row.pk,
         "purchase_id": lambda row: row.purchase_id,
         "program": lambda row: row.program.name,
-        "trader": lambda row: row.trader.external_id if row.trader else "",
+        "trader": lambda row: row.trader_name or "",
         "customer_id": lambda row: row.customer_id,
         "account": lambda row: row.account_login,
         "phase": lambda row: row.current_phase_index,
@@ -274,7 +275,9 @@ class ChallengeScreen(Screen):
         return response
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        trader = Participant.objects.filter(firm=firm_of(request), user=OuterRef("customer"))
         rows = super().get_queryset(request).select_related("program")
+        rows = rows.annotate(trader_name=Subquery(trader.values("external_id")[:1]))
         return rows.defer("terms", "program__description")
 
     def search(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
@@ -288,14 +291,12 @@ class ChallengeScreen(Screen):
 
     def prepare(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         now = utc_now()
-        traders = traders_of(request, [row.customer_id for row in rows])
         chosen = valued_phases(Q(challenge__in=[row.pk for row in rows]))
         phases = list(chosen.order_by("phase_index"))
         current = {phase.challenge_id: phase for phase in phases}
         rooms = read_rooms(phases, now=now)
         last_pass_at = read_last_pass()
         for row in rows:
-            row.trader = traders.get(row.customer_id)
             row.phase = current.get(row.pk)
             row.room = rooms.get(row.pk)
             # A pass looks at all active phases: its time is that of each of them.
@@ -305,7 +306,7 @@ class ChallengeScreen(Screen):
 
     @column("Trader")
     def trader(self, row: Any) -> Any:
-        name = row.trader.external_id if row.trader else f"customer {row.customer_id}"
+        name = row.trader_name or f"customer {row.customer_id}"
         return link(self.address_of(row), name, sub=f"{row.pk} · account {row.account_login}")
 
     @column("Program, phase", order="program")

@@ -373,7 +373,7 @@ def test_a_wrong_program_says_where(owner: Client, groups: None) -> None:
     assert 'name="step-2-name"' in added
     removed = do(owner, "programs/new/", remove_step="0", **program_form()).content.decode()
     assert 'name="step-1-name"' not in removed
-    for junk in ({"steps": "999"}, {"steps": "x"}, {"price": "1e999"}, {"price": "NaN"}):
+    for junk in ({"steps": "999"}, {"steps": "0"}, {"price": "1e999"}, {"price": "NaN"}):
         assert do(owner, "programs/new/", save="1", **program_form(**junk)).status_code == 200
         assert do(owner, "programs/preview/", **program_form(**junk)).status_code == 200
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from django import template
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from tenants.office.cells import moment_text
 
@@ -39,14 +40,27 @@ def heads(cl: Any) -> Iterator[dict[str, Any]]:
 
 
 @register.filter
-def rows(cl: Any) -> Iterator[list[dict[str, Any]]]:
-    """The cells of every row of a page."""
-    methods = [getattr(cl.model_admin, name) for name in cl.list_display]
+def body(cl: Any) -> SafeString:
+    """The rows of a page. Made here at once: as a template 400 cells take longer than the page."""
+    columns = [
+        (
+            getattr(cl.model_admin, name),
+            format_html(
+                '<td{} data-l="{}"><span class="v">',
+                SafeString(' class="num"') if getattr(cl.model_admin, name).is_number else "",
+                getattr(cl.model_admin, name).short_description,
+            ),
+        )
+        for name in cl.list_display
+    ]
+    made = []
     for row in cl.result_list:
-        yield [
-            {"html": method(row), "is_number": method.is_number, "words": method.short_description}
-            for method in methods
-        ]
+        cells = "".join(
+            f"{opening}{conditional_escape(method(row))}</span></td>" for method, opening in columns
+        )
+        made.append(f"<tr>{cells}</tr>\n")
+    # Every cell was escaped above.
+    return mark_safe("".join(made))  # noqa: S308
 
 
 @register.simple_tag
