@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib.admin import SimpleListFilter
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path, reverse
 
@@ -98,9 +98,11 @@ class StageFilter(SimpleListFilter):
         if self.value() not in ("0", "1"):
             return queryset
         phases = ChallengePhase.objects.filter(
-            phase_type=int(self.value() or 0), status=ChallengeStatus.ACTIVE
+            challenge=OuterRef("pk"),
+            phase_type=int(self.value() or 0),
+            status=ChallengeStatus.ACTIVE,
         )
-        return queryset.filter(pk__in=phases.values("challenge"))
+        return queryset.filter(Exists(phases), status=ChallengeStatus.ACTIVE)
 
 
 class EndedFilter(SimpleListFilter):

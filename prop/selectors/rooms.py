@@ -13,7 +13,7 @@ from decimal import Decimal
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from polysim.kernel.money import from_scaled, to_scaled
-from prop.models import ChallengePhase, ChallengeStatus, DailySnapshot
+from prop.models import ChallengePhase, ChallengeStatus, DailySnapshot, Step
 from prop.rules import Measures, Terms
 from prop.rules.catalogue import DAILY_LOSS, TOTAL_LOSS
 from prop.rules.rule import LossRule
@@ -25,8 +25,8 @@ NEAR_BELOW = Decimal(20)
 HUNDRED = Decimal(100)
 # So many phases are looked at for the list of those near their breach.
 CANDIDATES_MAX = 1000
-# As `Step.warning_pct` is copied when nobody changed it.
-WARNING_USUAL = "80"
+# Percent of a limit at which phases warn when nobody changed it.
+WARNING_USUAL = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,11 @@ def list_near_breach(*, now: datetime, limit: int | None = None) -> list[Room]:
     """Running phases with less than 20 % of a limit left, tightest first.
 
     The evaluator warns a phase when 80 % of a limit is used, and the warning stays on record; those
-    (and the ones that warn elsewhere) are valued at the prices of now, at most `CANDIDATES_MAX`.
+    (and those of programs that warn elsewhere) are valued at the prices of now, at most
+    `CANDIDATES_MAX`.
     """
-    warned = ~Q(warned={}) | ~Q(terms__warning_pct=WARNING_USUAL)
+    unusual = Step.objects.exclude(warning_pct=WARNING_USUAL).values("program")
+    warned = ~Q(warned={}) | Q(program_id__in=unusual)
     chosen = valued_phases(warned & Q(status=ChallengeStatus.ACTIVE))
     candidates = chosen.order_by("-updated_at")[:CANDIDATES_MAX]
     near = [room for room in read_rooms(candidates, now=now).values() if room.is_near]

@@ -55,14 +55,18 @@ class UncountedPage(list[Any]):
 
 
 class UncountedPaginator(Paginator):
-    """Reads one row more than it shows instead of counting the table."""
+    """Reads one row more than it shows instead of counting the table.
+
+    The page is cut out of the keys alone, so that what a row joins is read for its rows only.
+    """
 
     count = 10**9
 
     def page(self, number: Any) -> Any:
         page = self.validate_number(number)
         first = (page - 1) * self.per_page
-        rows = list(self.object_list[first : first + self.per_page + 1])
+        keys = self.object_list.values("pk")[first : first + self.per_page + 1]
+        rows = list(self.object_list.filter(pk__in=keys))
         return UncountedPage(rows[: self.per_page], page, len(rows) > self.per_page)
 
 
