@@ -108,6 +108,7 @@ def try_view(request: HttpRequest, program_id: int, run_id: int = 0) -> HttpResp
         "is_going": any(run.status in UNFINISHED for run in runs),
         "behaviours": BEHAVIOURS,
         **_run_context(program, chosen),
+        "before": _run_before(chosen, runs),
     }
     return render(request, "office/try.html", context)
 
@@ -166,6 +167,17 @@ def _run_context(program: Program, run: Simulation | None) -> dict[str, Any]:
         "failed": sum(row["count"] for row in report["failures"]),
         "is_outdated": has_other_terms(simulation=run, program=program),
     }
+
+
+def _run_before(run: Simulation | None, runs: list[Simulation]) -> Simulation | None:
+    """The newest older run of the same traders and prices: what earlier terms gave."""
+    if run is None or run.status != Simulation.Status.DONE:
+        return None
+    for one in runs:
+        is_alike = one.pk < run.pk and one.parameters == run.parameters
+        if is_alike and one.status == Simulation.Status.DONE:
+            return one
+    return None
 
 
 def _crumbs(program: Program) -> list[tuple[str, str]]:

@@ -21,6 +21,8 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         f"{report['traders']:,} traders, {report['days']} days, {report['paths']} prices of "
         f"{report['markets']:,} markets, seed {report['seed']}. Intervals: 95 %."
     )
+    if report["paths"] == "recorded":
+        yield "The same recorded markets are played again and again, so their habits weigh more."
     yield ""
     yield f"Pass every evaluation phase: {rate_words(overall['passed'])}"
     yield f"Days to pass: {_days_words(overall['days'])}"

@@ -47,6 +47,11 @@ def test_risk_starts_a_run_and_reads_its_report(
     assert "terms have changed" not in done
     program.steps.filter(phase_index=1).update(max_total_loss_pct=12)
     assert "terms have changed" in client.get(address(program)).content.decode()
+    client.post(address(program), FORM)
+    run_simulation(simulation_id=Simulation.objects.latest("pk").pk, clock=clock)
+    again = client.get(address(program)).content.decode()
+    assert "sent the same traders through the terms" in again
+    assert "terms have changed" not in again
 
 
 def test_a_wrong_number_is_told_at_its_field(office: Callable[..., Client], program: Any) -> None:
