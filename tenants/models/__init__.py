@@ -1,6 +1,7 @@
 """People, firms and the keys that lead into their buildings. Everything here is in `public`."""
 
 from tenants.models.audit import IdentityAuditEntry
+from tenants.models.blueprints import BuildingBlueprint
 from tenants.models.directory import AccountDirectoryEntry, WalletKind
 from tenants.models.firms import Domain, Firm, FirmKind, StaffMembership, StaffRole
 from tenants.models.idempotency import IdempotencyRecord
@@ -30,6 +31,7 @@ __all__ = [
     "WEBHOOKS_WRITE",
     "AccountDirectoryEntry",
     "ApiKey",
+    "BuildingBlueprint",
     "Domain",
     "Firm",
     "FirmKind",

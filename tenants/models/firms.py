@@ -4,6 +4,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 from django_tenants.models import DomainMixin, TenantMixin
+from django_tenants.utils import schema_exists
 
 from tenants.models.users import User
 
@@ -62,6 +63,17 @@ class Firm(TenantMixin):
 
     def __str__(self) -> str:
         return self.name
+
+    def create_schema(
+        self, check_if_exists: bool = False, sync_schema: bool = True, verbosity: int = 1
+    ) -> bool:
+        """django-tenants' hook: the building with its tables; False when it is there already."""
+        from tenants.blueprints import build_schema
+
+        if check_if_exists and schema_exists(self.schema_name):
+            return False
+        build_schema(self.schema_name, verbosity=verbosity)
+        return True
 
 
 class Domain(DomainMixin):

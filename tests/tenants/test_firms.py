@@ -138,7 +138,7 @@ def test_a_firms_host_has_its_own_door_for_staff(alpha: Any, redis_client: Any) 
     assert b"has no role" in client.get("/").content
     grant_role(user=user, firm=alpha, role="dealer", actor=None, now=NOW)
     assert b"Your role here is Dealer" in client.get("/").content
-    assert client.get("/markets/")["Location"].endswith("/markets/")
+    assert client.get("/markets/")["Location"].endswith("/markets/?tenant=alpha")
     assert client.get("/portfolio/1/").status_code == 404
 
 
