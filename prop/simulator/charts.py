@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from polysim.kernel.money import divide_up
+
 # Pass rates: names to the left, bars between LEFT and RIGHT, words at the right edge.
 LEFT, RIGHT = 116, 316
 ROW_HEIGHT, BAR_HEIGHT = 36, 12
@@ -72,7 +74,8 @@ def draw_pass_rates(report: Mapping[str, Any]) -> BarChart:
     ]
     top = max(Decimal(rate["high"]) if rate["of"] else Decimal(0) for _, rate in rows)
     step = next(one for one in (2, 5, 10, 25) if top <= 4 * one)
-    most = Decimal(step * max(1, -int(-top // step)))
+    # Rounded up to a whole step; Decimal's own // would cut towards zero.
+    most = Decimal(step * max(1, divide_up(int(top * 100), 100 * step)))
 
     def x(percent: str | int) -> int:
         return LEFT + int((RIGHT - LEFT) * min(Decimal(percent), most) / most)
