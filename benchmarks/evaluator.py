@@ -139,7 +139,8 @@ def price_step(active: int) -> bool:
     with enter_building("step"), connection.cursor() as cursor:
         # The first accounts put half of their money on one outcome.
         cursor.execute("SET session_replication_role = replica")
-        cursor.execute(_BIG, [market.pk, market.outcomes.get(index=0).pk, market.pk, BREACHED])
+        outcome = market.outcomes.get(index=0)
+        cursor.execute(_BIG, [market.pk, BREACHED, market.pk, outcome.pk])
         cursor.execute("SET session_replication_role = DEFAULT")
     worker = _start_worker()
     shard = Shard(0, clock=utc_now, list_firms=lambda: ["step"])
@@ -172,13 +173,18 @@ def price_step(active: int) -> bool:
     return taken_s <= BREACHES_S_MOST
 
 
+# Half of the money on one outcome, in place of a small holding; the equity stays.
 _BIG = """
-INSERT INTO trading_position (wallet_id, market_id, outcome_id, quantity, reserved_quantity,
-  cost, average_price, realized_pnl, status, opened_at)
-SELECT p.account_login, %s, %s, 5000, 0, 2500, 0.5, 0, 'OPEN', now()
-FROM prop_challengephase p WHERE p.status = 1 AND NOT EXISTS (
-  SELECT FROM trading_position o WHERE o.wallet_id = p.account_login AND o.market_id = %s)
-ORDER BY p.id LIMIT %s
+WITH chosen AS (
+  SELECT p.account_login AS wallet_id, min(o.id) AS position_id FROM prop_challengephase p
+  JOIN trading_position o ON o.wallet_id = p.account_login
+  WHERE p.status = 1 AND NOT EXISTS (
+    SELECT FROM trading_position x WHERE x.wallet_id = p.account_login AND x.market_id = %s)
+  GROUP BY p.account_login ORDER BY p.account_login LIMIT %s),
+moved AS (
+  UPDATE trading_position o SET market_id = %s, outcome_id = %s, quantity = 5000, cost = 2500
+  FROM chosen c WHERE o.id = c.position_id)
+UPDATE wallets_wallet w SET balance = balance - 2450 FROM chosen c WHERE w.id = c.wallet_id
 """
 
 
