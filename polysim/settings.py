@@ -163,6 +163,7 @@ CELERY_TASK_ROUTES = {
     "tenants.office.*": {"queue": "webhooks"},
     "trading.markets.*": {"queue": "feed"},
     "prop.tasks.*_jobs": {"queue": "jobs"},
+    "prop.tasks.evaluate_accounts": {"queue": "jobs"},
     "prop.tasks.*_payouts": {"queue": "payouts"},
     "prop.tasks.mail_events": {"queue": "mail"},
     "prop.tasks.sweep_mails": {"queue": "mail"},
@@ -227,6 +228,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "prop.tasks.sweep_jobs",
         "schedule": 5,
         "options": {"expires": 5},
+    },
+    "evaluate-firm-accounts": {
+        "task": "prop.tasks.evaluate_accounts",
+        "schedule": PROP_EVALUATE_SECONDS,
+        "options": {"expires": PROP_EVALUATE_SECONDS},
     },
     "sweep-payouts": {
         "task": "prop.tasks.sweep_payouts",

@@ -10,12 +10,13 @@ from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import enter_building
 from prop.evaluator.shard import Shard
 from prop.selectors.evaluator import find_evaluator_trouble
+from prop.services.account_rules import evaluate_accounts as evaluate_in_building
 from prop.services.activation import resume_purchases as resume_in_building
 from prop.services.jobs import ORDINARY_KINDS, PAYOUT_KINDS, run_due_jobs
 from prop.services.mails import mail_due_events
 from prop.services.simulations import resend_lost_simulations as resend_in_building
 from prop.services.simulations import run_simulation as run_in_building
-from tenants.selectors import list_schemas
+from tenants.selectors import list_rule_engine_schemas, list_schemas
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +117,16 @@ def evaluate_changed(shard: int) -> None:
 def evaluate_all(shard: int) -> None:
     """The full pass over a shard's firms."""
     _shard(shard).evaluate_all(now=utc_now())
+
+
+@shared_task(name="prop.tasks.evaluate_accounts", ignore_result=True)
+def evaluate_accounts() -> None:
+    """Judge the firms' own accounts whose rules name Polysim's engine; safe to repeat."""
+    for schema in list_rule_engine_schemas():
+        with enter_building(schema):
+            done = evaluate_in_building(now=utc_now())
+        if done.ended:
+            logger.info("The rules of %s accounts in %s decided.", done.ended, schema)
 
 
 @shared_task(name="prop.tasks.watch_evaluator", ignore_result=True)

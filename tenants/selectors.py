@@ -46,3 +46,9 @@ def list_sandbox_schemas() -> list[str]:
     """The schemas of active sandbox firms, whose accounts may live on test clocks."""
     rows = Firm.objects.filter(is_active=True, is_sandbox=True).order_by("id")
     return list(rows.values_list("schema_name", flat=True))
+
+
+def list_rule_engine_schemas() -> list[str]:
+    """The schemas of active firms whose own accounts Polysim's rule engine may judge."""
+    rows = Firm.objects.filter(is_active=True, has_rule_engine=True).order_by("id")
+    return list(rows.values_list("schema_name", flat=True))

@@ -36,6 +36,9 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "accounts/{id}/trades", None),
     ("POST", "accounts/{id}/close", {}),
     ("POST", "accounts/{id}/reset", {}),
+    ("GET", "accounts/{id}/evaluation", None),
+    ("GET", "accounts/{id}/evaluation/metrics", None),
+    ("GET", "accounts/{id}/evaluation/breaches", None),
     ("GET", "accounts/{id}/orders", None),
     ("POST", "accounts/{id}/orders", "order"),
     ("DELETE", "accounts/{id}/orders", None),
@@ -47,11 +50,13 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
 @pytest.fixture
 def strangers(beta: Any, alpha: Any) -> dict[str, str]:
     """Every kind of id that beta has: of its account, wallet, user, trader, order, trade."""
-    Firm.objects.filter(pk__in=[alpha.pk, beta.pk]).update(has_server_orders=True)
+    Firm.objects.filter(pk__in=[alpha.pk, beta.pk]).update(
+        has_server_orders=True, has_rule_engine=True
+    )
     beta.refresh_from_db()
     server = FirmServer(beta)
     person = register(beta, external_id="beta-person")
-    account = provision(server, person, external_id="beta-account")
+    account = provision(server, person, external_id="beta-account", rules={"engine": "polysim"})
     market = make_market()
     set_book(market, bids=[("0.60", 500)], asks=[("0.62", 500)], now=utc_now())
     trader = trader_of(server, account)

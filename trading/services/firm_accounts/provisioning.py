@@ -14,6 +14,7 @@ from tenants.models import Firm, Participant
 from tenants.office.services import Actor
 from tenants.services.participants import TraderNotFound
 from trading.errors import AccountExternalIdConflict, AccountLimitReached
+from trading.rule_checks import require_sound_rules
 from trading.selectors.envelopes import get_envelope
 from trading.services.firm_accounts.rows import (
     lock_account,
@@ -56,7 +57,8 @@ def provision_account(
 
     The same trader, stage and starting balance answer the first account, closed or not. Raises
     TraderNotFound, AccountExternalIdConflict, AccountLimitReached (50 active ones),
-    ValidationFailed for a reserved `external_id`, TradeInProgress, ClockAdvancing.
+    TradeInProgress, ClockAdvancing, ValidationFailed for a reserved `external_id` or new rules
+    with faults.
     """
     if external_id.startswith(RESERVED_PREFIX):
         raise ValidationFailed([("external_id", f"may not begin with {RESERVED_PREFIX}")])
@@ -131,6 +133,7 @@ def _open(
     found = _find_earlier(external_id, defining)
     if found is not None:
         return Provisioned(get_envelope(wallet_id=found.pk, now=now), is_new=False)
+    require_sound_rules(rules)
     active = FirmAccount.objects.filter(
         wallet__user_id=user_id, status=FirmAccount.Status.ACTIVE
     ).count()
@@ -173,13 +176,14 @@ def update_account(
     """Replace `rules` or `metadata` as a whole (None: as they are); answers the envelope.
 
     Raises AccountNotFound, AccountClosed, ManagedByProgram for the rules of a program's account,
-    TradeInProgress, ClockAdvancing.
+    TradeInProgress, ClockAdvancing, ValidationFailed for rules with faults.
     """
     account = lock_account(account_id=account_id, wallet_id=wallet_id)
     require_open(account)
     moment_of(account, now=now)
     if rules is not None:
         require_unmanaged(account)
+        require_sound_rules(rules)
     changes = {"rules": rules, "metadata": metadata}
     chosen = {name: dict(value) for name, value in changes.items() if value is not None}
     before = {name: getattr(account, name) for name in chosen}
