@@ -10,6 +10,7 @@ from prop.admin import (
     payouts,
     programs,
     purchases,
+    settings,
     simulator,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "payouts",
     "programs",
     "purchases",
+    "settings",
     "simulator",
 ]

@@ -254,6 +254,25 @@ def test_payouts_above_the_limit_take_four_eyes(
     assert "$800.00" in page(owner, f"payouts/{payout.pk}/")
 
 
+def test_the_firm_sets_payer_group_and_four_eyes(
+    owner: Client, office: Callable[..., Client], groups: None
+) -> None:
+    form = {"payer_group": "FUNDED_USD", "four_eyes_above": "5000.00", "stale_after_s": "300"}
+    assert do(office("manager"), "settings/challenges/", **form).status_code == 403
+    assert do(owner, "settings/challenges/", **form).status_code == 302
+    entry = latest_audit()
+    assert (entry.action, entry.before["payer_group"]) == ("prop.settings.changed", None)
+    assert entry.after == {
+        "payer_group": "FUNDED_USD",
+        "stale_after_s": 300,
+        "four_eyes_above": "5000.00",
+    }
+    demo = do(owner, "settings/challenges/", **(form | {"payer_group": "EVAL_USD"}))
+    assert b"valid choice" in demo.content
+    short = do(owner, "settings/challenges/", **(form | {"stale_after_s": "5"}))
+    assert b"greater than or equal" in short.content
+
+
 def test_failed_jobs_are_shown_and_tried_again(
     owner: Client, firm_with_challenges: dict[str, Any]
 ) -> None:

@@ -25,6 +25,8 @@ AREAS = (
     ("prop.program.", "Programs"),
     ("prop.purchase.", "Purchases"),
     ("redirect.", "Redirects"),
+    ("prop.settings.", "Settings of challenges"),
+    ("prop.simulation.", "Simulations"),
     ("settings.", "Settings"),
     ("staff.", "Staff"),
     ("trader.", "Traders"),
