@@ -25,6 +25,7 @@ from prop.models import (
 from prop.rules import RULES_BY_NAME, Terms
 from prop.rules.catalogue import TOTAL_LOSS
 from prop.rules.measures import Measures
+from prop.selectors.account_ids import find_account_ids
 from prop.selectors.rooms import Room, read_rooms, valued_phases
 from prop.services.evidence import read_inputs
 from prop.services.replaying import Replay, replay_verdict
@@ -320,7 +321,7 @@ def _timeline(
         | Q(
             action="trader.support_viewed",
             object_type="account",
-            object_id__in=[str(phase.account_login) for phase in phases],
+            object_id__in=find_account_ids(phase.account_login for phase in phases).values(),
         )
     ).order_by("-id")[:20]
     entries += [TimelineEntry(one.created_at, one.action, one.actor_name) for one in audit]

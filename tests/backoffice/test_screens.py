@@ -156,7 +156,7 @@ def test_the_support_view_shows_the_terminal_read_only_and_is_logged(
         assert (entry.actor, entry.role, entry.object_id) == (
             staff["crm_manager"],
             "crm_manager",
-            str(trader.wallet.pk),
+            str(trader.wallet.account_id),
         )
     # Nobody's session was used or made: the viewer is still who they were.
     assert int(client.session["_auth_user_id"]) == staff["crm_manager"].pk

@@ -1,5 +1,6 @@
 """A walk through the BackOffice in Chromium: sign in, look around, edit a program, on a phone."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,14 @@ LISTS = (
     "challenges", "breaches", "traders", "accounts", "programs", "purchases", "groups", "payouts",
     "payers", "jobs", "keys", "redirects", "webhooks", "deliveries", "staff", "audit",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _database_beside_the_browser() -> Iterator[None]:
+    """Playwright's loop runs in this thread until the database of a test is emptied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield
 
 
 @pytest.fixture

@@ -41,9 +41,13 @@ def support_view(request: HttpRequest, wallet_id: int) -> HttpResponse:
         actor=actor_of(request),
         action="trader.support_viewed",
         object_type="account",
-        object_id=wallet_id,
+        object_id=account.wallet.account_id,
         now=now,
-        after={"trader": trader.external_id if trader else "", "tab": context["tab"]},
+        after={
+            "account": wallet_id,
+            "trader": trader.external_id if trader else "",
+            "tab": context["tab"],
+        },
     )
     back = reverse("backoffice:accounts_detail", args=[wallet_id])
     context |= {"firm": firm, "trader": trader, "back": back, "is_support_view": True}
