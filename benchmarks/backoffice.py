@@ -52,6 +52,7 @@ def count_queries(client: Any, address: str) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
+    client.get(address)
     with CaptureQueriesContext(connection) as captured:
         assert client.get(address).status_code == 200, address
     return len(captured)
