@@ -43,8 +43,8 @@ DAYS = 6
 MARKETS_MIN = 4
 STALE_AFTER_S = 300
 CENT = Decimal("0.01")
-CANCELLED_TRADER = "dan"
-CLOSED_TRADER = "ben"
+CANCELLED_TRADER = "doubled"
+CLOSED_TRADER = "lucky"
 
 
 class NoPastYet(PolysimError):
@@ -91,7 +91,7 @@ def forget_own_valkey() -> None:
 
 
 def _live_through(firm: Firm, markets: Sequence[PastMarket], *, since: datetime) -> None:
-    accounts = [_Account(trader, _register(firm, trader.name, now=since)) for trader in cast()]
+    accounts = [_Account(trader, _register(firm, trader.person, now=since)) for trader in cast()]
     hours = len(markets[0].closes)
     for hour in range(hours):
         at = since + HOUR * hour
@@ -184,8 +184,10 @@ def _evaluate(schema: str, at: datetime) -> None:
     book.load()
     apply_marks(book, held_tokens(book))
     run_pass(book, now=at, stale_after_s=STALE_AFTER_S)
-    measure_accounts(now=at)
-    record_building_equity(now=at)
+    # The firm's other accounts live in the present.
+    logins = list(ChallengePhase.objects.values_list("account_login", flat=True))
+    measure_accounts(now=at, wallet_ids=logins)
+    record_building_equity(now=at, wallet_ids=logins)
 
 
 def _work_off(at: datetime) -> None:

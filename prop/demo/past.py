@@ -65,6 +65,10 @@ class PastMarket:
         before = self.price(start, outcome)
         return (self.price(end, outcome) - before) / before
 
+    def worst(self, start: int, end: int, outcome: int) -> Decimal:
+        """The least a dollar of it had made at any hour between both; a loss is below zero."""
+        return min(self.gain(start, hour, outcome) for hour in range(start, end + 1))
+
 
 def load_past(*, since: datetime, until: datetime) -> list[PastMarket]:
     """Markets with a price at every hour between both, by volume. Two queries.

@@ -9,8 +9,22 @@ from decimal import Decimal
 
 from prop.demo.past import PastMarket
 
-HOURS_OF_DAY = 24
 KEPT_HOURS = 30
+CHEAPEST, DEAREST = Decimal("0.20"), Decimal("0.80")
+LEAST = Decimal(5)
+# How far a bought outcome may fall in between: of its price, and of the account.
+CALM = Decimal("-0.25")
+SAFE = Decimal("-0.015")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An outcome and what a dollar of it will make, at the end and at its worst."""
+
+    past: PastMarket
+    outcome: int
+    gain: Decimal
+    worst: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,65 +38,85 @@ class Wish:
 
 @dataclass
 class DemoTrader:
-    """Base: buys a chance now and then and sells it a day later."""
+    """Base: every nine hours some outcome that will not fall far, sold a day later.
+
+    `person` is the name under which the firm registered them.
+    """
 
     name: str
+    person: str
     program: str
     first_hour: int
-    share: Decimal = Decimal("0.06")
+    share: Decimal = Decimal("0.04")
+    every_hours: int = 9
     held: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def wishes(self, markets: Sequence[PastMarket], hour: int, cash: Decimal) -> list[Wish]:
-        """What is bought and sold at this hour."""
-        sold = [self._sell(markets, place) for place, since in [*self.held.items()]
-                if hour - since >= KEPT_HOURS]  # fmt: skip
-        bought = self._buy(markets, hour, cash)
-        return [*sold, *bought]
+        """What is sold and bought at this hour."""
+        over = [place for place, since in self.held.items() if hour - since >= KEPT_HOURS]
+        sold = [self._sell(markets, place) for place in over]
+        if (hour - self.first_hour) % self.every_hours != 0:
+            return sold
+        found = self._choose(self._choices(markets, hour), hour)
+        amount = cash * self.share
+        if found is None or amount < LEAST:
+            return sold
+        self.held[found.past.market.pk, found.outcome] = hour
+        return [*sold, Wish(found.past, found.outcome, amount)]
 
     def _sell(self, markets: Sequence[PastMarket], place: tuple[int, int]) -> Wish:
         del self.held[place]
         past = next(one for one in markets if one.market.pk == place[0])
         return Wish(past, place[1], None)
 
-    def _buy(self, markets: Sequence[PastMarket], hour: int, cash: Decimal) -> list[Wish]:
-        if (hour - self.first_hour) % 9 != 0:
-            return []
-        past = markets[(hour // 9 * 5 + len(self.name)) % len(markets)]
-        return self._take(past, hour % 2, hour, cash * self.share)
+    def _choices(self, markets: Sequence[PastMarket], hour: int) -> list[Choice]:
+        """Outcomes between 20 and 80 cents that are not held, with what will become of them."""
+        last = min(hour + KEPT_HOURS, len(markets[0].closes) - 1)
+        free = [
+            (past, side)
+            for past in markets
+            for side in (0, 1)
+            if (past.market.pk, side) not in self.held
+            and CHEAPEST <= past.price(hour, side) <= DEAREST
+        ]
+        return [
+            Choice(past, side, past.gain(hour, last, side), past.worst(hour, last, side))
+            for past, side in free
+        ]
 
-    def _take(self, past: PastMarket, outcome: int, hour: int, amount: Decimal) -> list[Wish]:
-        place = (past.market.pk, outcome)
-        if place in self.held or amount < 5:
-            return []
-        self.held[place] = hour
-        return [Wish(past, outcome, amount)]
+    def _choose(self, choices: Sequence[Choice], hour: int) -> Choice | None:
+        calm = [one for one in choices if one.worst >= CALM]
+        return calm[hour * 7 % len(calm)] if calm else None
 
 
 @dataclass
-class Foresighted(DemoTrader):
-    """Knows what will rise (`is_lucky`) or fall, and puts `share` of the cash on it each day."""
+class Lucky(DemoTrader):
+    """Buys what will gain most without ever falling far in between."""
 
-    is_lucky: bool = True
+    share: Decimal = Decimal("0.20")
+    every_hours: int = 12
 
-    def _buy(self, markets: Sequence[PastMarket], hour: int, cash: Decimal) -> list[Wish]:
-        if (hour - self.first_hour) % (HOURS_OF_DAY // 2) != 0:
-            return []
-        last = min(hour + KEPT_HOURS, len(markets[0].closes) - 1)
-        choices = [(past, side) for past in markets for side in (0, 1)]
-        free = [one for one in choices if (one[0].market.pk, one[1]) not in self.held]
-        ranked = sorted(free, key=lambda one: one[0].gain(hour, last, one[1]))
-        if not ranked:
-            return []
-        past, side = ranked[-1] if self.is_lucky else ranked[0]
-        return self._take(past, side, hour, cash * self.share)
+    def _choose(self, choices: Sequence[Choice], hour: int) -> Choice | None:
+        safe = [one for one in choices if one.worst * self.share >= SAFE]
+        return max(safe, key=lambda one: one.gain, default=None)
+
+
+@dataclass
+class Unlucky(DemoTrader):
+    """Puts nearly everything on what falls most."""
+
+    share: Decimal = Decimal("0.85")
+
+    def _choose(self, choices: Sequence[Choice], hour: int) -> Choice | None:
+        return min(choices, key=lambda one: one.worst, default=None)
 
 
 def cast() -> list[DemoTrader]:
-    """Who trades in the demo's past: steady, lucky, unlucky, and one whom staff cancel."""
+    """Who trades in the demo's past; the demo's own trader runs three of the challenges."""
     return [
-        DemoTrader("ana", "Starter 10K", first_hour=2),
-        Foresighted("ben", "Starter 10K", first_hour=0, share=Decimal("0.30")),
-        Foresighted("cleo", "Starter 10K", first_hour=20, share=Decimal("0.85"), is_lucky=False),
-        DemoTrader("dan", "Two-Step 50K", first_hour=10, share=Decimal("0.04")),
-        Foresighted("eva", "Two-Step 50K", first_hour=4, share=Decimal("0.25")),
+        DemoTrader("steady", "trader", "Starter 10K", first_hour=2),
+        Lucky("lucky", "trader", "Starter 10K", first_hour=0),
+        Unlucky("unlucky", "trader", "Starter 10K", first_hour=20),
+        DemoTrader("doubled", "dan", "Two-Step 50K", first_hour=10),
+        Lucky("patient", "eva", "Two-Step 50K", first_hour=4, share=Decimal("0.05")),
     ]

@@ -1,5 +1,7 @@
 """Words of challenges in templates."""
 
+from decimal import Decimal
+
 from django import template
 
 from prop.rules import RULES_BY_NAME
@@ -41,6 +43,12 @@ def purchase_state(name: str) -> str:
 def failure_words(reason: str) -> str:
     """NOT_ENOUGH_FUNDS in words; a reason that staff wrote as it is."""
     return FAILURES.get(reason, reason.replace("_", " ").lower())
+
+
+@register.filter
+def ratio_words(ratio: Decimal) -> str:
+    """0.8 -> "80 %", without a sign; a tenth of a percent at most."""
+    return f"{(ratio * 100).quantize(Decimal('0.1')).normalize():f} %"
 
 
 @register.filter

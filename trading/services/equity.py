@@ -1,6 +1,7 @@
 """Equity points of a whole building: cash from wallets, positions at marks (accounts-api 7.6)."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,8 +12,8 @@ from trading.models import Position
 from wallets.services.equity import record_equity_points
 
 
-def record_building_equity(*, now: datetime) -> int:
-    """Write the current hour's point of every active wallet; answers how many.
+def record_building_equity(*, now: datetime, wallet_ids: Sequence[int] | None = None) -> int:
+    """Write the hour's point of every active wallet, or of these alone; answers how many.
 
     A position without a live mark counts at its cost. Raises ServiceUnavailable without Valkey.
     """
@@ -27,4 +28,8 @@ def record_building_equity(*, now: datetime) -> int:
         mark = marks.get((condition_id, index))
         worth = cost if mark is None else from_scaled(market_value(to_scaled(quantity), mark.price))
         values[wallet_id] += six_places(worth)
-    return record_equity_points(position_values=values.items(), now=now)
+    return record_equity_points(
+        position_values=values.items(),
+        now=now,
+        only_wallet_ids=None if wallet_ids is None else list(wallet_ids),
+    )

@@ -1,5 +1,6 @@
 """The page before a purchase: the offer, the accounts that can pay, and what stands in the way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from prop.selectors.shop import (
 from prop.services.checks import message_of
 from prop.services.terms import copy_terms
 from tenants.models import User
+from wallets.models import FirmAccount
 
 WARNINGS = {
     "ACTIVE_CHALLENGE_EXISTS": "You already run a challenge of this program; this buys another.",
@@ -27,6 +29,7 @@ class PayerRow:
     """An account in the list; `reason` says why it cannot pay, "" when it can."""
 
     login: int
+    name: str
     balance: Decimal | None
     currency: str
     reason: str
@@ -77,7 +80,7 @@ def read_buy_page(*, program_id: int, customer: User, login: int | None, now: da
     return BuyPage(
         offer=describe_offer(terms),
         timezone=program.timezone,
-        payers=tuple(_row(choice, chosen) for choice in choices),
+        payers=_rows(choices, chosen),
         preview=preview,
         reason=reason,
         warnings=tuple(WARNINGS.get(code, code) for code in preview.warnings) if preview else (),
@@ -91,9 +94,24 @@ def _first_able(choices: list[PayerChoice]) -> int | None:
     return choices[0].payer.login if choices else None
 
 
-def _row(choice: PayerChoice, chosen: int | None) -> PayerRow:
-    payer = choice.payer
-    reason = "" if choice.block_reason is None else f"{message_of(choice.block_reason)}."
-    return PayerRow(
-        payer.login, payer.balance, payer.currency, reason, is_chosen=payer.login == chosen
+def _rows(choices: Sequence[PayerChoice], chosen: int | None) -> tuple[PayerRow, ...]:
+    accounts = FirmAccount.objects.select_related("wallet").in_bulk(
+        [choice.payer.login for choice in choices]
     )
+    rows = []
+    for choice in choices:
+        payer = choice.payer
+        account = accounts.get(payer.login)
+        named = (account.wallet.label or account.external_id) if account else "Account"
+        reason = "" if choice.block_reason is None else f"{message_of(choice.block_reason)}."
+        rows.append(
+            PayerRow(
+                payer.login,
+                named,
+                payer.balance,
+                payer.currency,
+                reason,
+                is_chosen=payer.login == chosen,
+            )
+        )
+    return tuple(rows)

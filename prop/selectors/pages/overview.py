@@ -9,6 +9,7 @@ from polysim.kernel.money import from_scaled
 from prop.lifecycle import Lifecycle, lifecycle_of
 from prop.meters import Meter, Moment, read_meters, tightest
 from prop.models import Challenge, ChallengePhase, ChallengeStatus, Payout, Purchase, PurchaseStatus
+from prop.rules.words import percent_words
 from prop.selectors.pages.words import rules_in_words
 from prop.selectors.readings import read_phase
 from prop.selectors.shop import list_shop_programs
@@ -31,6 +32,11 @@ class Offer:
     balance: Decimal
     profit_split: Decimal
     rules: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def share_words(self) -> str:
+        """The trader's part of funded profit: "80 %"; "" without a funded phase."""
+        return percent_words(self.profit_split * 100) if self.profit_split else ""
 
 
 @dataclass(frozen=True)
