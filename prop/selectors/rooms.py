@@ -12,13 +12,15 @@ from decimal import Decimal
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
+from polysim.kernel.errors import ServiceUnavailable
 from polysim.kernel.money import from_scaled, to_scaled
 from prop.models import ChallengePhase, ChallengeStatus, DailySnapshot, Step
 from prop.rules import Measures, Terms
 from prop.rules.catalogue import DAILY_LOSS, TOTAL_LOSS
 from prop.rules.rule import LossRule
 from trading.engine.valuation import market_value
-from trading.selectors import PositionRow, list_positions
+from trading.markets.books import read_marks
+from trading.models import Position
 from wallets.models import Wallet
 
 NEAR_BELOW = Decimal(20)
@@ -27,6 +29,15 @@ HUNDRED = Decimal(100)
 CANDIDATES_MAX = 1000
 # Percent of a limit at which phases warn when nobody changed it.
 WARNING_USUAL = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An open position, scaled by 10**6; without a price it counts at its cost."""
+
+    quantity: int
+    cost: int
+    price: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +97,34 @@ def read_rooms(phases: Iterable[ChallengePhase], *, now: datetime) -> dict[int, 
     """The room of each active phase among `valued_phases`, by challenge id."""
     rows = [row for row in phases if row.status == ChallengeStatus.ACTIVE]
     rows = [row for row in rows if row.account_cash is not None]  # type: ignore[attr-defined]
-    held: dict[int, list[PositionRow]] = defaultdict(list)
-    if rows:
-        logins = [row.account_login for row in rows]
-        for position in list_positions(wallet_ids=logins, now=now):
-            held[position.wallet_id].append(position)
-    return {row.challenge_id: _room(row, held[row.account_login], now) for row in rows}
+    held = _read_holdings([row.account_login for row in rows]) if rows else {}
+    return {row.challenge_id: _room(row, held.get(row.account_login, []), now) for row in rows}
+
+
+def _read_holdings(logins: Sequence[int]) -> dict[int, list[Holding]]:
+    """Open positions by account, priced like everywhere: the live mark, else the last sweep's."""
+    rows = list(
+        Position.objects.filter(wallet__in=logins, status=Position.Status.OPEN).values_list(
+            "wallet_id",
+            "quantity",
+            "cost",
+            "market__condition_id",
+            "outcome__index",
+            "market__stats__price",
+        )
+    )
+    try:
+        marks = read_marks([(market, index) for *_, market, index, _ in rows])
+    except ServiceUnavailable:
+        marks = {}
+    held: dict[int, list[Holding]] = defaultdict(list)
+    for wallet_id, quantity, cost, market, index, swept in rows:
+        mark = marks.get((market, index))
+        price = mark.price if mark is not None else None
+        if price is None and swept is not None:
+            price = to_scaled(swept if index == 0 else 1 - swept)
+        held[wallet_id].append(Holding(to_scaled(quantity), to_scaled(cost), price))
+    return held
 
 
 def list_near_breach(*, now: datetime, limit: int | None = None) -> list[Room]:
@@ -110,15 +143,14 @@ def list_near_breach(*, now: datetime, limit: int | None = None) -> list[Room]:
     return near if limit is None else near[:limit]
 
 
-def _room(phase: ChallengePhase, positions: Sequence[PositionRow], now: datetime) -> Room:
+def _room(phase: ChallengePhase, positions: Sequence[Holding], now: datetime) -> Room:
     terms = Terms.from_data(phase.terms)
     cash = to_scaled(phase.account_cash)  # type: ignore[attr-defined]
-    worth = cost = 0
-    for row in positions:
-        paid = to_scaled(row.cost)
-        price = row.current_price
-        worth += paid if price is None else market_value(to_scaled(row.quantity), to_scaled(price))
-        cost += paid
+    worth = sum(
+        one.cost if one.price is None else market_value(one.quantity, one.price)
+        for one in positions
+    )
+    cost = sum(one.cost for one in positions)
     start = terms.scaled.start
     day_equity, day_balance = phase.day_equity, phase.day_balance  # type: ignore[attr-defined]
     peak = phase.end_of_day_peak if terms.drawdown_mode == "trailing_eod" else phase.peak_equity
@@ -139,7 +171,7 @@ def _room(phase: ChallengePhase, positions: Sequence[PositionRow], now: datetime
         today=from_scaled(measures.equity - measures.day_start_equity),
         daily=_loss_room(DAILY_LOSS, terms, measures),
         total=_loss_room(TOTAL_LOSS, terms, measures),
-        is_stale=any(row.current_price is None for row in positions),
+        is_stale=any(one.price is None for one in positions),
     )
 
 

@@ -5,8 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from django.test import Client
 
+from polysim.kernel.money import to_scaled
 from polysim.kernel.tenancy import enter_building
 from prop.models import (
     AccountGroup,
@@ -24,6 +26,8 @@ from prop.models import (
     PurchaseStatus,
     RuleBreach,
 )
+from prop.selectors.readings import read_phase
+from prop.selectors.rooms import read_rooms, valued_phases
 from prop.services.evidence import judge
 from prop.services.grants import grant_challenge
 from prop.services.readings import read_evidence
@@ -32,8 +36,8 @@ from tenants.models import Participant
 from tenants.office.models import FirmAuditEntry
 from tenants.office.services import system_actor
 from tests.prop.catalogue import NOW, make_group, make_program
-from tests.support.exchange import make_user
-from wallets.models import LedgerTransaction
+from tests.support.exchange import Trader, make_market, make_user, set_book
+from wallets.models import LedgerTransaction, Wallet
 from wallets.services import transfer_money
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +135,29 @@ def test_the_list_shows_rooms_and_filters(
     program = firm_with_challenges["program"]
     assert "nw-1" in page(owner, f"challenges/?program={program.pk}&stage=0")
     assert "nw-1" not in page(owner, f"challenges/?program={program.pk}&stage=1")
+
+
+def test_the_room_of_a_list_is_that_of_a_single_reading(
+    alpha: Any, firm_with_challenges: dict[str, Any]
+) -> None:
+    market = make_market()
+    set_book(market, bids=[("0.40", 10_000)], asks=[("0.50", 10_000)])
+    running = firm_with_challenges["running"]
+    with enter_building("alpha"):
+        account = Wallet.objects.get(pk=running.account_login)
+        Trader(running.customer, account, "alpha").place(
+            market, "BUY", quantity="1000", price="0.50"
+        )
+        phase = ChallengePhase.objects.get(challenge=running)
+        alone = read_phase(phase, now=NOW)
+        assert alone is not None
+        room = read_rooms(valued_phases(Q(challenge=running)), now=NOW)[running.pk]
+    # 1,000 shares bought at 50¢ and marked at 45¢: $50 less, and the fee.
+    assert to_scaled(room.equity) == alone.measures.equity
+    assert room.equity < Decimal("9950.01")
+    assert room.daily is not None
+    assert room.daily.left == room.equity - Decimal(9500)
+    assert not room.is_stale
 
 
 def test_a_list_of_challenges_takes_at_most_eight_queries(
