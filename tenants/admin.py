@@ -167,6 +167,10 @@ class FirmAdmin(PlatformModelAdmin):
         "time_zone",
         "accent_colour",
         "is_active",
+        "is_partner_enabled",
+        "is_sandbox",
+        "has_server_orders",
+        "has_rule_engine",
         "created_at",
     )
     readonly_fields = ("slug", "schema_name", "kind", "created_at")

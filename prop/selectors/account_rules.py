@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -144,23 +145,28 @@ def _rows_of(state: AccountState, *, attempt: int) -> Any:
 
 def _get_state(account_id: UUID) -> AccountState:
     state = read_state(account_id=account_id)
-    if not _is_judged(state):
+    if _limits_of(state) is None:
         raise NotFound()
     return state
 
 
-def _is_judged(state: AccountState) -> bool:
+def _limits_of(state: AccountState) -> dict[str, Decimal | int] | None:
+    """The account's limits; None where nobody judges it.
+
+    Rules stored before the firm had the engine may have faults: they count as none.
+    """
     if state.is_managed or not is_for_engine(state.rules):
-        return False
-    return not read_limits(state.rules)[1]
+        return None
+    limits, faults = read_limits(state.rules)
+    return None if faults else limits
 
 
 def _terms_of(state: AccountState) -> Terms | None:
     """None too where everything was taken out: of nothing there are no percents."""
-    base = state.starting_balance + state.net_transfers
-    if base <= 0 or not _is_judged(state):
+    base, limits = state.starting_balance + state.net_transfers, _limits_of(state)
+    if base <= 0 or limits is None:
         return None
-    return make_terms(read_limits(state.rules)[0], base=base)
+    return make_terms(limits, base=base)
 
 
 def _progress(

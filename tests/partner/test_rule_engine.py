@@ -486,6 +486,43 @@ def test_two_evaluators_at_once_write_one_breach(
     ] * 3
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_verdict_that_meets_a_reset_never_stops_the_new_attempt(
+    server: FirmServer, market: Market, two_at_once: Any
+) -> None:
+    judged = Judged(server, max_total_loss_pct=10)
+    path = f"accounts/{judged.envelope['account_id']}"
+    turns = iter(["judge", "reset"] * 4)
+    for attempt in range(1, 5):
+        judged.buy(market)
+        mark(market, "0.39")
+
+        def work() -> None:
+            if next(turns) == "reset":
+                assert server.post(f"{path}/reset").status_code == 200
+                return
+            with enter_building("alpha"):
+                evaluate_accounts(now=utc_now())
+
+        two_at_once(work)
+        envelope = read(server, judged.envelope)
+        assert (envelope["attempt"], envelope["trading_enabled"]) == (attempt + 1, True)
+        assert judged.read()["state"] == "active"
+
+
+def test_rules_with_faults_from_before_the_engine_judge_nothing(
+    server: FirmServer, market: Market
+) -> None:
+    judged = Judged(server, max_total_loss_pct=10)
+    judged.buy(market)
+    with enter_building("alpha"):
+        rules = {"engine": "polysim", "max_total_loss_pct": "ten"}
+        FirmAccount.objects.filter(pk=judged.trader.wallet.pk).update(rules=rules)
+        mark(market, "0.01")
+        assert evaluate_accounts(now=utc_now()).judged == 0
+    assert server.get(judged.path).json()["error"] == "NOT_FOUND"
+
+
 def test_reading_needs_the_permission_and_strangers_see_nothing(
     server: FirmServer, beta: Firm, market: Market
 ) -> None:
