@@ -1,14 +1,10 @@
 """The optional rule engine on a firm's own accounts (partner-api B4)."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import enter_building
@@ -18,8 +14,9 @@ from prop.tasks import evaluate_accounts as evaluate_everywhere
 from tenants.models import Firm
 from tenants.office.models import FirmAuditEntry, WebhookEvent
 from tests.partner.accounts import account_body, provision, read, register, trader_of
+from tests.partner.judged import Judged, mark
 from tests.support.door import FirmServer
-from tests.support.exchange import Trader, make_market, set_book
+from tests.support.exchange import make_market
 from trading.markets.models import Market
 from trading.models import Order
 from trading.services.refusals import AccountReadOnly
@@ -44,54 +41,6 @@ def server(alpha: Any) -> FirmServer:
 def market(db: None) -> Market:
     """Without fees, so that equity follows the price alone."""
     return make_market(fee_rate="0")
-
-
-class Judged:
-    """An account of 1,000 dollars under rules; holding shares it is worth what the mark says."""
-
-    def __init__(self, server: FirmServer, **rules: Any) -> None:
-        self.server = server
-        user = register(server.firm)
-        self.envelope = provision(
-            server,
-            user,
-            external_id=f"judged-{user.pk}",
-            starting_balance="1000.00",
-            rules={"engine": "polysim", **rules},
-        )
-        self.trader: Trader = trader_of(server, self.envelope)
-
-    @property
-    def path(self) -> str:
-        return f"accounts/{self.envelope['account_id']}/evaluation"
-
-    def buy(self, market: Market, quantity: str = "1000", *, now: datetime | None = None) -> None:
-        """At 50 cents, where the mark stays afterwards."""
-        moment = now or utc_now()
-        mark(market, "0.50", now=moment)
-        self.trader.place(market, "BUY", quantity=quantity, price="0.50", now=moment)
-
-    def judge(self, now: datetime | None = None) -> str:
-        """One pass over the building; the account's state afterwards."""
-        with enter_building(self.server.firm.schema_name):
-            evaluate_accounts(now=now or utc_now())
-        return str(self.read()["state"])
-
-    def read(self) -> dict[str, Any]:
-        answer = self.server.get(self.path)
-        assert answer.status_code == 200, answer.content
-        body: dict[str, Any] = answer.json()
-        return body
-
-    def row(self) -> AccountEvaluation:
-        with enter_building(self.server.firm.schema_name):
-            rows = AccountEvaluation.objects.order_by("-attempt")
-            return rows.filter(account_id=self.trader.wallet.pk)[0]
-
-
-def mark(market: Market, price: str, *, now: datetime | None = None) -> None:
-    """Offers and bids at one price: that is the mark."""
-    set_book(market, bids=[(price, 100_000)], asks=[(price, 100_000)], now=now or utc_now())
 
 
 def set_days(judged: Judged, days: int) -> None:
@@ -443,71 +392,6 @@ def test_accounts_on_a_clock_are_judged_at_each_step(server: FirmServer, market:
     assert found["state"] == "failed"
     # The first step at or after 4 March, 9:00.
     assert found["latest_breach"]["breached_at"] == "2030-03-05T00:00:00.000000Z"
-
-
-@pytest.fixture
-def two_at_once() -> Callable[[Any], list[Any]]:
-    """Run the same work in two threads, begun together."""
-    gate = threading.Barrier(2)
-
-    def run(work: Any) -> list[Any]:
-        def one(_: int) -> Any:
-            gate.wait()
-            try:
-                return work()
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(one, range(2)))
-
-    return run
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_evaluators_at_once_write_one_breach(
-    server: FirmServer, market: Market, two_at_once: Any
-) -> None:
-    accounts = [Judged(server, max_total_loss_pct=10) for _ in range(3)]
-    for judged in accounts:
-        judged.buy(market)
-    mark(market, "0.39")
-
-    def work() -> int:
-        with enter_building("alpha"):
-            return evaluate_accounts(now=utc_now()).ended
-
-    assert sum(two_at_once(work)) == 3
-    with enter_building("alpha"):
-        assert WebhookEvent.objects.filter(type="account.breached").count() == 3
-        rows = list(AccountEvaluation.objects.all())
-    assert [(row.state, len(row.breaches), len(row.metrics)) for row in rows] == [
-        ("failed", 1, 1)
-    ] * 3
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_verdict_that_meets_a_reset_never_stops_the_new_attempt(
-    server: FirmServer, market: Market, two_at_once: Any
-) -> None:
-    judged = Judged(server, max_total_loss_pct=10)
-    path = f"accounts/{judged.envelope['account_id']}"
-    turns = iter(["judge", "reset"] * 4)
-    for attempt in range(1, 5):
-        judged.buy(market)
-        mark(market, "0.39")
-
-        def work() -> None:
-            if next(turns) == "reset":
-                assert server.post(f"{path}/reset").status_code == 200
-                return
-            with enter_building("alpha"):
-                evaluate_accounts(now=utc_now())
-
-        two_at_once(work)
-        envelope = read(server, judged.envelope)
-        assert (envelope["attempt"], envelope["trading_enabled"]) == (attempt + 1, True)
-        assert judged.read()["state"] == "active"
 
 
 def test_rules_with_faults_from_before_the_engine_judge_nothing(

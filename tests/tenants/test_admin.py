@@ -1,5 +1,6 @@
 """The platform's admin: who gets in, what is shown, what cannot be changed."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -229,6 +230,24 @@ def test_a_firm_is_created_with_schema_host_and_first_member_of_staff() -> None:
     assert StaffMembership.objects.get(firm=firm).user.email == "owner@gamma.example"
     assert [message.to for message in mail.outbox] == [["owner@gamma.example"]]
     assert Client(headers={"host": "gamma.localhost"}).get("/login/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_what_polysim_switches_for_a_firm_is_switched_here(office: Client, alpha: Firm) -> None:
+    path = f"/admin/tenants/firm/{alpha.pk}/change/"
+    hidden = dict(re.findall(r'name="(\w+-\w+_FORMS)" value="(\d+)"', text_of(office.get(path))))
+    form = {"name": alpha.name, "time_zone": alpha.time_zone, "is_active": "on", **hidden}
+    switched = {"is_partner_enabled": "on", "has_rule_engine": "on"}
+    assert office.post(path, form | switched).status_code == 302
+    alpha.refresh_from_db()
+    assert (alpha.is_partner_enabled, alpha.has_rule_engine) == (True, True)
+    assert (alpha.is_sandbox, alpha.has_server_orders) == (False, False)
+    entry = IdentityAuditEntry.objects.get(action="firm.changed")
+    assert entry.after["has_rule_engine"] in (True, "True")
+
+
+def text_of(answer: Any) -> str:
+    return str(answer.content.decode())
 
 
 @pytest.mark.django_db
