@@ -16,7 +16,9 @@ from trading.markets.models import Market
 class Judged:
     """An account of 1,000 dollars under rules; holding shares it is worth what the mark says."""
 
-    def __init__(self, server: FirmServer, **rules: Any) -> None:
+    def __init__(
+        self, server: FirmServer, *, test_clock_id: str | None = None, **rules: Any
+    ) -> None:
         self.server = server
         user = register(server.firm)
         self.envelope = provision(
@@ -25,6 +27,7 @@ class Judged:
             external_id=f"judged-{user.pk}",
             starting_balance="1000.00",
             rules={"engine": "polysim", **rules},
+            **({"test_clock_id": test_clock_id} if test_clock_id else {}),
         )
         self.trader: Trader = trader_of(server, self.envelope)
 

@@ -1,6 +1,6 @@
 """The optional rule engine on a firm's own accounts (partner-api B4)."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -376,22 +376,61 @@ def test_other_accounts_are_left_alone(
     assert closed.read()["state"] == "active"
 
 
+class Clock:
+    """A test clock of alpha as a sandbox, and what its worker does."""
+
+    def __init__(self, server: FirmServer) -> None:
+        Firm.objects.filter(pk=server.firm.pk).update(is_sandbox=True)
+        self.server = server
+        body = {"name": "spring", "frozen_time": "2030-03-01T09:00:00Z"}
+        self.id = server.post("test-clocks", body).json()["test_clock_id"]
+
+    def advance(self, to: str) -> None:
+        assert self.server.post(f"test-clocks/{self.id}/advance", {"to": to}).status_code == 202
+        with enter_building("alpha"):
+            while step_clock(clock_id=self.id, now=utc_now()):
+                pass
+
+    def set_price(self, market: Market, price: str) -> None:
+        token = market.outcomes.get(index=0).token_id
+        answer = self.server.send("PUT", f"test-clocks/{self.id}/prices", {token: price})
+        assert answer.status_code == 200, answer.content
+
+
 def test_accounts_on_a_clock_are_judged_at_each_step(server: FirmServer, market: Market) -> None:
-    Firm.objects.filter(pk=server.firm.pk).update(is_sandbox=True)
-    clock = {"name": "spring", "frozen_time": "2030-03-01T09:00:00Z"}
-    clock_id = server.post("test-clocks", clock).json()["test_clock_id"]
-    rules = {"engine": "polysim", "duration_days": 3, "profit_target_pct": 50}
-    account = provision(server, register(server.firm), test_clock_id=clock_id, rules=rules)
-    path = f"accounts/{account['account_id']}/evaluation"
-    assert server.get(path).json()["state"] == "active"
-    server.post(f"test-clocks/{clock_id}/advance", {"to": "2030-03-08T12:00:00Z"})
-    with enter_building("alpha"):
-        while step_clock(clock_id=clock_id, now=utc_now()):
-            pass
-    found = server.get(path).json()
+    clock = Clock(server)
+    judged = Judged(server, test_clock_id=clock.id, duration_days=3, profit_target_pct=50)
+    clock.set_price(market, "0.50")
+    judged.trader.place(
+        market, "BUY", order_type="limit", quantity="100", price="0.30", now=utc_now()
+    )
+    clock.advance("2030-03-08T12:00:00Z")
+    found = judged.read()
     assert found["state"] == "failed"
     # The first step at or after 4 March, 9:00.
     assert found["latest_breach"]["breached_at"] == "2030-03-05T00:00:00.000000Z"
+    with enter_building("alpha"):
+        order = Order.objects.get()
+    assert (order.cancelled_reason, order.cancelled_at) == (
+        "account_read_only",
+        datetime(2030, 3, 5, tzinfo=UTC),
+    )
+
+
+def test_the_daily_loss_counts_anew_each_day(server: FirmServer, market: Market) -> None:
+    clock = Clock(server)
+    judged = Judged(server, test_clock_id=clock.id, max_daily_loss_pct=5)
+    clock.set_price(market, "0.50")
+    judged.trader.place(market, "BUY", quantity="1000", price="0.50", now=utc_now())
+    clock.set_price(market, "0.46")
+    clock.advance("2030-03-02T09:00:00Z")
+    # The new day began with 960 dollars, of which 5 % are 48.
+    clock.set_price(market, "0.4121")
+    assert judged.read()["state"] == "active"
+    clock.set_price(market, "0.412")
+    breach = judged.read()["latest_breach"]
+    assert (breach["rule"], breach["actual_value"]) == ("max_daily_loss_pct", "5.0000")
+    assert breach["basis_value"] == "960.00"
 
 
 def test_rules_with_faults_from_before_the_engine_judge_nothing(
