@@ -22,6 +22,8 @@ WARNINGS = {
     "ACTIVE_CHALLENGE_EXISTS": "You already run a challenge of this program; this buys another.",
     "BALANCE_ZERO_AFTER_PURCHASE": "The payer account holds nothing after this purchase.",
 }
+# The firm's own set-up is not the trader's business.
+OWN_WORDS = {"PAYER_GROUP_NOT_FOUND": "This account cannot pay for challenges."}
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def read_buy_page(*, program_id: int, customer: User, login: int | None, now: da
     if preview is None:
         reason = "You have no account here that can pay."
     elif preview.reason is not None:
-        reason = f"{message_of(preview.reason)}."
+        reason = _words_of(preview.reason)
     terms = copy_terms(program)
     return BuyPage(
         offer=describe_offer(terms),
@@ -94,6 +96,10 @@ def _first_able(choices: list[PayerChoice]) -> int | None:
     return choices[0].payer.login if choices else None
 
 
+def _words_of(reason: str) -> str:
+    return OWN_WORDS.get(reason, f"{message_of(reason)}.")
+
+
 def _rows(choices: Sequence[PayerChoice], chosen: int | None) -> tuple[PayerRow, ...]:
     accounts = FirmAccount.objects.select_related("wallet").in_bulk(
         [choice.payer.login for choice in choices]
@@ -103,7 +109,7 @@ def _rows(choices: Sequence[PayerChoice], chosen: int | None) -> tuple[PayerRow,
         payer = choice.payer
         account = accounts.get(payer.login)
         named = (account.wallet.label or account.external_id) if account else "Account"
-        reason = "" if choice.block_reason is None else f"{message_of(choice.block_reason)}."
+        reason = "" if choice.block_reason is None else _words_of(choice.block_reason)
         rows.append(
             PayerRow(
                 payer.login,
