@@ -66,8 +66,13 @@ class PastMarket:
         return (self.price(end, outcome) - before) / before
 
     def worst(self, start: int, end: int, outcome: int) -> Decimal:
-        """The least a dollar of it had made at any hour between both; a loss is below zero."""
-        return min(self.gain(start, hour, outcome) for hour in range(start, end + 1))
+        """Its deepest fall from an earlier price between both, per dollar; below zero."""
+        highest, deepest = Decimal(0), Decimal(0)
+        for hour in range(start, end + 1):
+            gain = self.gain(start, hour, outcome)
+            highest = max(highest, gain)
+            deepest = min(deepest, gain - highest)
+        return deepest
 
 
 def load_past(*, since: datetime, until: datetime) -> list[PastMarket]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
@@ -19,11 +20,13 @@ from prop.models import (
 )
 from prop.objects import metric_object
 from prop.selectors.challenges import get_challenge_details
+from prop.selectors.pages.day import read_day_page
+from prop.selectors.pages.statistics import read_statistics
 from prop.services.purchases import buy_challenge
 from tests.prop.catalogue import NOW, make_program
 from tests.prop.trader import PropDoor, make_customer, make_payer
 from tests.support.exchange import Trader, make_market, set_book
-from wallets.models import Wallet
+from wallets.models import FirmAccount, Wallet
 
 pytestmark = pytest.mark.django_db
 
@@ -418,3 +421,52 @@ def test_a_cleared_cache_is_filled_again(warm: Run, redis_client: Any) -> None:
 
     assert redis_client.llen(list_key(warm)) == 0
     assert read(warm) == {"rows": [], "count": 0}
+
+
+def test_the_drawdown_of_an_ended_phase_is_the_deepest_fall_from_a_peak_of_its_metrics(
+    run: Run,
+) -> None:
+    for number in (300, 120, 450, 40, 200):
+        run.add_metric(number)
+    run.end(3)
+    phase = ChallengePhase.objects.get()
+    FirmAccount.objects.update(max_drawdown=Decimal(9000))
+    statistics = read_statistics(wallet_id=phase.account_login, phase=phase)
+    assert statistics is not None
+    assert statistics.largest_drawdown == Decimal(410)
+
+
+def test_the_drawdown_of_a_running_phase_is_its_accounts(run: Run) -> None:
+    FirmAccount.objects.update(max_drawdown=Decimal("121.52"))
+    statistics = read_statistics(wallet_id=run.phase.account_login, phase=run.phase)
+    assert statistics is not None
+    assert statistics.largest_drawdown == Decimal("121.52")
+
+
+def test_a_day_ends_where_the_next_one_began(run: Run) -> None:
+    first = DailySnapshot.objects.get()
+    DailySnapshot.objects.update(current_equity=Decimal(9895))
+    DailySnapshot.objects.create(
+        challenge=run.challenge,
+        phase=run.phase,
+        local_date=first.local_date + timedelta(days=1),
+        daily_start_balance=Decimal(10000),
+        daily_start_equity=Decimal(9946),
+        current_balance=Decimal(10000),
+        current_equity=Decimal(9990),
+        min_equity=Decimal(9946),
+        max_equity=Decimal(9990),
+        created_at=NOW + timedelta(days=1),
+        updated_at=NOW + timedelta(days=1),
+    )
+    days = [first.local_date, first.local_date + timedelta(days=1)]
+    pages = [
+        read_day_page(
+            challenge=run.challenge,
+            day=day,
+            viewer_zone=ZoneInfo("UTC"),
+            now=NOW + timedelta(days=1, hours=1),
+        )
+        for day in days
+    ]
+    assert [page.result for page in pages] == [Decimal(-54), Decimal(44)]

@@ -138,7 +138,7 @@ def read_challenge(*, challenge: Challenge, now: datetime) -> ChallengeView:
         evaluated_at=last.created_at if last is not None else None,
         next_reset_at=datetime.fromtimestamp(next_midnight(at, zone), UTC),
         weeks=_calendar(phase, figures.equity, now=now, zone=zone),
-        statistics=read_statistics(wallet_id=challenge.account_login),
+        statistics=read_statistics(wallet_id=challenge.account_login, phase=phase),
         breaches=tuple(breaches),
         verdict=None if phase is None else Verdict.objects.filter(phase=phase).first(),
         payout=Payout.objects.filter(challenge=challenge).order_by("-id").first(),

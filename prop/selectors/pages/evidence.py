@@ -127,4 +127,4 @@ def _draw_last_day(
     if snapshot is None:
         return draw_challenge_chart([], [], start=Decimal(1), lines=[], zone=viewer_zone)
     begins, ends = bounds_of(day, zone)
-    return draw_day(snapshot, begins, ends, viewer_zone)
+    return draw_day(snapshot, begins, ends, viewer_zone, after=None)

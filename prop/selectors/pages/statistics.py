@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import Avg, Count, Q
 
+from prop.models import ChallengePhase
 from trading.models import Position
 from wallets.models import FirmAccount
 
@@ -27,8 +29,20 @@ class Statistics:
         return Decimal(self.won) / self.closed if self.closed else None
 
 
-def read_statistics(*, wallet_id: int) -> Statistics | None:
-    """Two queries; None for an account that is not there."""
+LARGEST_DRAWDOWN = """
+SELECT max(peak - equity) FROM (
+    SELECT equity, greatest(%(start)s, max(equity) OVER (ORDER BY id)) AS peak
+    FROM prop_metricsnapshot WHERE phase_id = %(phase)s
+) AS measured
+"""
+
+
+def read_statistics(*, wallet_id: int, phase: ChallengePhase | None) -> Statistics | None:
+    """At most three queries; None for an account that is not there.
+
+    An ended phase keeps the drawdown it had: what its account still holds is worth something else
+    every day, but nobody trades it any more.
+    """
     account = FirmAccount.objects.filter(pk=wallet_id).first()
     if account is None:
         return None
@@ -39,9 +53,18 @@ def read_statistics(*, wallet_id: int) -> Statistics | None:
         average_win=Avg("realized_pnl", filter=is_won),
         average_loss=Avg("realized_pnl", filter=is_lost),
     )
+    drawdown = read_drawdown(phase) if phase and phase.end_at else account.max_drawdown
     return Statistics(
         **figures,
-        largest_drawdown=account.max_drawdown,
+        largest_drawdown=drawdown,
         fees=account.fees_paid,
         trades=account.trades_count,
     )
+
+
+def read_drawdown(phase: ChallengePhase) -> Decimal:
+    """The deepest fall from a peak among the phase's metrics, in dollars. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(LARGEST_DRAWDOWN, {"start": phase.initial_equity, "phase": phase.pk})
+        (drawdown,) = cursor.fetchone()
+    return drawdown or Decimal(0)
