@@ -352,6 +352,7 @@ SPECTACULAR_SETTINGS = {
         "OrderStatus": ["PENDING", "FILLED", "CANCELLED", "EXPIRED"],
         "ShownWalletStatus": ["active", "closed", "archived"],
         "WalletStatus": "wallets.models.Wallet.Status",
+        "SubscribedEventType": "tenants.office.api.webhook_rows.SUBSCRIBED_TYPES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

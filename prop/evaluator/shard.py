@@ -132,10 +132,14 @@ class Shard:
             self._looked_at[schema] = now
         is_full = is_full or is_new
         changed = self._bring_in_accounts(book, now, is_full=is_full)
+        if not book.phase_count:
+            # Most firms of a night: nothing to price, nothing to judge.
+            return PassReport()
         tokens = held_tokens(book)
         changed_tokens = apply_marks(book, tokens)
         if is_full:
             changed_tokens = np.concatenate([changed_tokens, apply_results(book, tokens)])
+        if is_full or schema not in self._stale_after_s:
             self._stale_after_s[schema] = stale_after_s()
         limit_s = self._stale_after_s[schema]
         now = now if self._clock is None else self._clock()

@@ -15,13 +15,14 @@ from tenants.office.services.endpoints import DESCRIPTION_LENGTH_MAX
 from tenants.office.webhooks.addresses import URL_LENGTH_MAX
 
 STATUSES = WebhookDelivery.Status.values
+SUBSCRIBED_TYPES = [ALL_TYPES, *EVENT_TYPES]
 
 
 class EventTypes(serializers.ListField):
     """Names of event types, or `["*"]` for all."""
 
     def __init__(self, **options: Any) -> None:
-        child = serializers.ChoiceField(choices=[ALL_TYPES, *EVENT_TYPES])
+        child = serializers.ChoiceField(choices=SUBSCRIBED_TYPES)
         super().__init__(child=child, min_length=1, max_length=len(EVENT_TYPES) + 1, **options)
 
 
