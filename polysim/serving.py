@@ -69,6 +69,8 @@ def _protocol_factory() -> type:
         """Lets the alias of the key header through; a body that is too large is not kept."""
 
         _body_bytes = 0
+        # Twisted would read forms in the event loop, and refuse broken ones without our answer.
+        _parsePOSTFormSubmission = False  # noqa: N815 - Twisted's name
 
         def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
             self._body_bytes += len(data)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from polysim.serving import Message, Receive, Send, split_by_path
+from polysim.serving import Message, Receive, Send, _protocol_factory, split_by_path
 
 
 def named(name: str, seen: list[str]) -> object:
@@ -32,3 +32,10 @@ async def test_chooses_by_kind_and_path(kind: str, path: str, expected: str) -> 
 
     await application({"type": kind, "path": path}, nothing, nothing)  # type: ignore[arg-type]
     assert seen == [expected]
+
+
+def test_forms_are_left_to_django() -> None:
+    # Twisted reads them in the event loop, and answers broken ones without the API's error body.
+    protocol = _protocol_factory()(server=None).buildProtocol(None)
+
+    assert protocol.requestFactory._parsePOSTFormSubmission is False

@@ -156,6 +156,15 @@ def test_the_theme_button_works_without_script(page: Client, trader: Trader) -> 
     assert User.objects.get(pk=trader.user.pk).theme == "dark"
 
 
+def test_the_theme_button_does_not_lead_to_another_host(page: Client) -> None:
+    answer = page.post("/theme/", headers={"Referer": "http://testserver//evil.example/"})
+    assert (answer.status_code, answer["Location"]) == (303, "/markets/")
+
+
+def test_a_null_character_in_a_querys_text_is_400(page: Client) -> None:
+    assert page.get("/live/?market=%00").status_code == 400
+
+
 def test_main_starts_over_as_often_as_the_plan_allows(
     invested: Client, trader: Trader, market: Market
 ) -> None:

@@ -285,6 +285,16 @@ def test_pages_out_of_range_are_400(shop: Shop, path: str, query: str) -> None:
     assert answer.json()["error"] == "INVALID_DATA"
 
 
+@pytest.mark.parametrize("path", ["programs?brand=%00", "programs?tenant=%00"])
+def test_a_null_character_in_the_query_is_400(shop: Shop, path: str) -> None:
+    shop.door.host = "localhost" if "tenant" in path else shop.door.host
+
+    answer = shop.door.get(path)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == answer["X-Polysim-Code"] == "INVALID_DATA"
+
+
 def test_lists_are_newest_first_with_the_number_of_all(shop: Shop) -> None:
     ids = [shop.door.buy(shop.program.pk, shop.login).json()["purchase"]["id"] for _ in range(2)]
     Purchase.objects.filter(pk=ids[0]).update(status=4)

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from polysim.kernel.clock import to_milliseconds, utc_now
@@ -66,7 +67,8 @@ def theme(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     referrer = request.headers.get("Referer", "")
     path = referrer.partition(request.get_host())[2] if request.get_host() in referrer else ""
-    return SeeOther(path if path.startswith("/") else "/markets/")
+    is_own = url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+    return SeeOther(path if path.startswith("/") and is_own else "/markets/")
 
 
 @require_safe

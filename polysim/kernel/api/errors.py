@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -101,6 +101,8 @@ def to_refusal(exc: Exception) -> PolysimError | None:
     if isinstance(exc, OperationalError | InterfaceError):
         logger.warning("The database did not answer: %s", exc)
         return ServiceUnavailable()
+    if is_null_character(exc):
+        return refusals.BadRequest("The request holds a null character.")
     if isinstance(exc, redis.RedisError):
         logger.warning("Valkey did not answer: %s", exc)
         return ServiceUnavailable()
@@ -109,6 +111,11 @@ def to_refusal(exc: Exception) -> PolysimError | None:
     if isinstance(exc, PermissionDenied | exceptions.PermissionDenied):
         return refusals.Forbidden()
     return _of_rest_framework(exc)
+
+
+def is_null_character(exc: Exception) -> bool:
+    """Whether a text with a null character, which only a request can bring, met the database."""
+    return isinstance(exc, DataError) and "NUL (0x00)" in str(exc)
 
 
 def _of_rest_framework(exc: Exception) -> PolysimError | None:

@@ -14,7 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
-from polysim.kernel.api.errors import error_for_status, error_response, to_refusal
+from polysim.kernel.api.errors import (
+    error_for_status,
+    error_response,
+    is_null_character,
+    to_refusal,
+)
 from polysim.kernel.errors import PolysimError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -154,7 +159,7 @@ class ApiErrorMiddleware:
         if isinstance(exception, PolysimError) and exception.status < 500:
             return error_page(request, exception)
         error = to_refusal(exception)
-        if error is not None and error.status == 503:
+        if error is not None and (error.status == 503 or is_null_character(exception)):
             return error_page(request, error)
         return None
 
