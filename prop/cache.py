@@ -77,14 +77,26 @@ class Page:
     count: int
 
 
-def push_metric(challenge_id: int, row: Mapping[str, Any]) -> None:
-    """Put a stored metric's object first; call it after the commit, in the building."""
-    _push(METRICS, challenge_id, row)
+def push_rows(rows: Sequence[tuple[str, int, Mapping[str, Any]]]) -> None:
+    """Put stored rows' objects first, in their order: (kind, challenge id, object) each.
 
-
-def push_breach(challenge_id: int, row: Mapping[str, Any]) -> None:
-    """Put a stored breach's object first; call it after the commit, in the building."""
-    _push(BREACHES, challenge_id, row)
+    One round trip. Call it after the commit, in the building.
+    """
+    try:
+        client = get_redis()
+        script = _registered(client, _PUSH)
+        pipeline = client.pipeline(transaction=False)
+        for kind, challenge_id, row in rows:
+            text = json.dumps(row, separators=(",", ":"))
+            script(
+                keys=_keys(kind, challenge_id),
+                args=[text, row["id"], KEPT, LIFETIME_S],
+                client=pipeline,
+            )
+        pipeline.execute()
+    except redis.RedisError as error:
+        # The next read finds another number than the database's and fills the list again.
+        logger.warning("%s rows were not cached: %s", len(rows), error)
 
 
 def find_warm(kind: str, challenge_ids: Sequence[int]) -> set[int]:
@@ -145,16 +157,6 @@ def clear(challenge_id: int) -> None:
 def _keys(kind: str, challenge_id: int) -> tuple[str, str]:
     base = key("prop", require_building(), kind, challenge_id)
     return base, f"{base}:state"
-
-
-def _push(kind: str, challenge_id: int, row: Mapping[str, Any]) -> None:
-    text = json.dumps(row, separators=(",", ":"))
-    try:
-        script = _registered(get_redis(), _PUSH)
-        script(keys=_keys(kind, challenge_id), args=[text, row["id"], KEPT, LIFETIME_S])
-    except redis.RedisError as error:
-        # The next read finds another number than the database's and fills the list again.
-        logger.warning("A row of challenge %s was not cached: %s", challenge_id, error)
 
 
 def _read(kind: str, challenge_id: int, *, limit: int, offset: int, count: int) -> Rows | None:

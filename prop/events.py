@@ -7,14 +7,14 @@ building. Both get `{"type": "prop", "event", "id", "time", "data"}`; `id` is th
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import redis
 
 from polysim.kernel.redis import get_redis, key
-from trading.events import tell_user
+from trading.events import tell_users
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +40,12 @@ def make_frame(
     }
 
 
-def tell_customer_and_staff(
-    *, schema: str, customer_id: int, frame: Mapping[str, Any], now: datetime
+def tell_customers_and_staff(
+    *, schema: str, frames: Sequence[tuple[int, Mapping[str, Any]]], now: datetime
 ) -> None:
-    """Send one frame to the customer's sockets and to the firm's staff."""
-    tell_user(user_id=customer_id, frame={**frame, "schema": schema}, now=now)
-    tell_staff(schema=schema, frames=[frame])
+    """Send frames to the customers named beside them, and all of them to the firm's staff."""
+    tell_users(frames=[(one, {**frame, "schema": schema}) for one, frame in frames], now=now)
+    tell_staff(schema=schema, frames=[frame for _, frame in frames])
 
 
 def tell_staff(*, schema: str, frames: Iterable[Mapping[str, Any]]) -> None:

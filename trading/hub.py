@@ -289,13 +289,24 @@ def publish_to_user(user_id: int, frame: Mapping[str, Any], *, now_s: int) -> in
     Call it after commit. Answers the frame's `seq`: a per-user counter that survives reconnects
     and, starting from `now_s`, also the loss of Valkey (trading-api 10.2). Raises RedisError.
     """
-    text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False, default=str)
-    script = get_redis().register_script(_PUBLISH_TO_USER)
-    answer = script(
-        keys=[key("user_seq", user_id)],
-        args=[keys.user_channel(user_id), now_s, SEQ_TTL_S, text[1:]],
-    )
-    return int(answer)
+    return publish_to_users([(user_id, frame)], now_s=now_s)[0]
+
+
+def publish_to_users(
+    frames_of: Sequence[tuple[int, Mapping[str, Any]]], *, now_s: int
+) -> list[int]:
+    """Publish frames to the users named beside them, in their order and one round trip."""
+    client = get_redis()
+    script = client.register_script(_PUBLISH_TO_USER)
+    pipeline = client.pipeline(transaction=False)
+    for user_id, frame in frames_of:
+        text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False, default=str)
+        script(
+            keys=[key("user_seq", user_id)],
+            args=[keys.user_channel(user_id), now_s, SEQ_TTL_S, text[1:]],
+            client=pipeline,
+        )
+    return [int(seq) for seq in pipeline.execute()]
 
 
 def find_connected(user_ids: Sequence[int]) -> set[int]:

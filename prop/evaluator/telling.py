@@ -3,16 +3,16 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import redis
 
-from prop.cache import METRICS, find_warm, push_metric
+from prop.cache import METRICS, find_warm, push_rows
 from prop.evaluator.book import PhaseBook
-from prop.events import METRIC, make_frame, tell_staff
+from prop.events import METRIC, make_frame, tell_customers_and_staff
 from prop.models import MetricSnapshot
 from prop.objects import metric_object
 from prop.rules.columns import Column
-from trading.events import tell_user
 from trading.hub import find_connected
 
 logger = logging.getLogger(__name__)
@@ -40,17 +40,18 @@ def tell_metrics(
         if challenge_id in warm or customer_id in watching
     ]
     owners = dict(zip(challenges, customers, strict=True))
-    frames = []
+    cached: list[tuple[str, int, Mapping[str, Any]]] = []
+    frames: list[tuple[int, Mapping[str, Any]]] = []
     for row in MetricSnapshot.objects.filter(pk__in=wanted).order_by("pk"):
         values = metric_object(row)
         if row.challenge_id in warm:
-            push_metric(row.challenge_id, values)
+            cached.append((METRICS, row.challenge_id, values))
         customer_id = owners[row.challenge_id]
         if customer_id in watching:
             frame = make_frame(event=METRIC, event_id=0, data=values, now=now)
-            tell_user(user_id=customer_id, frame={**frame, "schema": book.schema}, now=now)
-            frames.append(frame)
-    tell_staff(schema=book.schema, frames=frames)
+            frames.append((customer_id, frame))
+    push_rows(cached)
+    tell_customers_and_staff(schema=book.schema, frames=frames, now=now)
 
 
 def _listening(customers: Sequence[int]) -> set[int]:

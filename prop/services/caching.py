@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from polysim.kernel.tenancy import enter_building, require_building
-from prop.cache import push_breach, push_metric
+from prop.cache import BREACHES, METRICS, push_rows
 from prop.models import MetricSnapshot, RuleBreach
 from prop.objects import breach_object, metric_object
 
@@ -15,14 +15,11 @@ def cache_after_commit(
 ) -> None:
     """Put stored rows first in their challenges' lists once the transaction is committed."""
     schema = require_building()
-    metric_rows = [(row.challenge_id, metric_object(row)) for row in metrics]
-    breach_rows = [(row.challenge_id, breach_object(row)) for row in breaches]
+    rows = [(METRICS, row.challenge_id, metric_object(row)) for row in metrics]
+    rows += [(BREACHES, row.challenge_id, breach_object(row)) for row in breaches]
 
     def push() -> None:
         with enter_building(schema):
-            for challenge_id, values in metric_rows:
-                push_metric(challenge_id, values)
-            for challenge_id, values in breach_rows:
-                push_breach(challenge_id, values)
+            push_rows(rows)
 
     transaction.on_commit(push)

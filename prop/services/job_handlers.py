@@ -3,7 +3,7 @@
 Lock order: the trader's lock, challenge, phase, then wallets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +24,11 @@ from prop.services.payouts import book_payout, close_funded_positions, work_out_
 from prop.services.phase_accounts import deposit_phase_account, open_phase_account
 from prop.services.waiting import JobWaits
 from trading.events import tell_evaluator
-from trading.services.firm_accounts import liquidate_positions, make_read_only
+from trading.services.firm_accounts import (
+    liquidate_positions,
+    make_accounts_read_only,
+    make_read_only,
+)
 from wallets.services import lock_user
 
 LIQUIDATE_AGAIN_S = 60
@@ -32,10 +36,15 @@ LIQUIDATE_AGAIN_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """`before` runs outside of a transaction, `work` in the one that ends the job."""
+    """`before` runs outside of a transaction, `work` in the one that ends the job.
+
+    Where `work_many` is given, many jobs are worked off and ended in one transaction by statements
+    for all of them. It answers the ids of those that it left, to be run by themselves.
+    """
 
     work: Callable[[Job, datetime], None]
     before: Callable[[Job, datetime], None] | None = None
+    work_many: Callable[[Sequence[Job], datetime], Collection[int]] | None = None
 
 
 def _phase_of(job: Job) -> ChallengePhase:
@@ -49,6 +58,20 @@ def _make_read_only(job: Job, now: datetime) -> None:
     phase = _phase_of(job)
     if phase.account_login:
         make_read_only(wallet_id=phase.account_login, reason=job.payload["reason"], now=now)
+
+
+def _make_many_read_only(jobs: Sequence[Job], now: datetime) -> set[int]:
+    """All accounts at once but those whose trader is acting at this moment."""
+    logins = dict(
+        ChallengePhase.objects.filter(pk__in=[job.payload["phase"] for job in jobs]).values_list(
+            "pk", "account_login"
+        )
+    )
+    unknown = {job.pk for job in jobs if job.payload["phase"] not in logins}
+    by_login = {login: job for job in jobs if (login := logins.get(job.payload["phase"], 0)) != 0}
+    reasons = {login: job.payload["reason"] for login, job in by_login.items()}
+    busy = make_accounts_read_only(reasons=reasons, now=now)
+    return unknown | {by_login[login].pk for login in busy}
 
 
 def _liquidate(job: Job, now: datetime) -> None:
@@ -150,7 +173,12 @@ def _book_payout(job: Job, now: datetime) -> None:
 
 
 def _tell(job: Job, now: datetime) -> None:
-    announce(job=job, now=now)
+    announce(jobs=[job], now=now)
+
+
+def _tell_many(jobs: Sequence[Job], now: datetime) -> set[int]:
+    announce(jobs=jobs, now=now)
+    return set()
 
 
 def _nothing(job: Job, now: datetime) -> None:
@@ -158,13 +186,13 @@ def _nothing(job: Job, now: datetime) -> None:
 
 
 HANDLERS: Mapping[JobKind, Handler] = {
-    JobKind.READ_ONLY: Handler(_make_read_only),
+    JobKind.READ_ONLY: Handler(_make_read_only, work_many=_make_many_read_only),
     JobKind.LIQUIDATE: Handler(_nothing, before=_liquidate),
     JobKind.NEXT_PHASE: Handler(_open_next_phase),
     JobKind.DEPOSIT: Handler(_deposit),
     JobKind.PAYOUT: Handler(_work_out_payout, before=_close_positions),
     JobKind.PAY: Handler(_book_payout),
-    JobKind.EVENT: Handler(_tell),
+    JobKind.EVENT: Handler(_tell, work_many=_tell_many),
 }
 
 __all__ = ["HANDLERS", "Handler", "JobWaits"]

@@ -292,8 +292,9 @@ def test_12_extremes_of_a_day(shard):
     challenge = build.start()
     phase = build.phase_of(challenge)
     for number, equity in enumerate(("10000", "10300", "9900", "10100")):
-        build.set_cash(phase.account_login, equity)
-        shard.evaluate_all(now=NOW + timedelta(seconds=5 * number))
+        at = NOW + timedelta(seconds=5 * number)
+        build.set_cash(phase.account_login, equity, now=at)
+        shard.evaluate_all(now=at)
     day = DailySnapshot.objects.get(phase=phase)
     assert (day.daily_start_equity, day.current_equity) == (10000, 10100)
     assert (day.min_equity, day.max_equity) == (9900, 10300)

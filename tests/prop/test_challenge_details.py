@@ -344,7 +344,7 @@ def test_a_warm_cache_reads_no_rows(run: Run) -> None:
 
 
 def push(metric: MetricSnapshot) -> None:
-    cache.push_metric(metric.challenge_id, metric_object(metric))
+    cache.push_rows([(cache.METRICS, metric.challenge_id, metric_object(metric))])
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 Atomic against fills: both run under the user's lock, so an order is either filled or released.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ from trading.services.refusals import (
     OrderNotCancellable,
     refusal_of,
 )
-from trading.services.statements import call_once
+from trading.services.statements import call_each, call_once
 from wallets.models import Wallet
 
 # Orders named one by one in a bulk cancel (trading-api 6.2).
@@ -244,21 +244,65 @@ def _cancel_many(
     schema = require_building()
     cancelled: list[str] = []
     for group, at in _groups(user_id, wallet_ids, reason=reason, now=now):
-        request = {
-            "user_id": user_id,
-            "wallet_ids": group,
-            "status": "CANCELLED",
-            "reason": reason,
-            "now": at.isoformat(),
-            "wait_ms": settings.LOCK_WAIT_MS,
-            **conditions,
-        }
+        request = _end_request(
+            user_id=user_id, wallet_ids=group, reason=reason, now=at, **conditions
+        )
         sent = call_once("end_orders", request)
         if "refused" in sent:
             raise refusal_of(sent["refused"], now=at)
         announce_cancelled(sent["ended"], user_id=user_id, reason=reason, schema=schema, now=at)
         cancelled += [str(ended["order_id"]) for ended in sent["ended"]]
     return Cancelled(cancelled, {})
+
+
+def cancel_orders_of_wallets(
+    *, owners: Mapping[int, int], reason: str, now: datetime
+) -> dict[int, int]:
+    """Cancel all resting orders of several users' wallets (`owners`: user id by wallet id).
+
+    In the transaction of a caller who holds the locks of all the users. Answers how many were
+    cancelled, by wallet id; wallets without any are not in it. One on a test clock is cancelled
+    at the clock's time.
+    """
+    resting = Order.objects.filter(wallet_id__in=list(owners), status=Order.Status.PENDING)
+    wallet_ids = sorted(set(resting.values_list("wallet_id", flat=True)))
+    if not wallet_ids:
+        return {}
+    clocks = find_clocks(wallet_ids=wallet_ids)
+    _require_standing(clocks.values(), reason=reason)
+    moments = {each: clocks[each].at if each in clocks else now for each in wallet_ids}
+    requests = [
+        _end_request(user_id=owners[each], wallet_ids=[each], reason=reason, now=moments[each])
+        for each in wallet_ids
+    ]
+    cancelled: dict[int, int] = {}
+    told: list[_Told] = []
+    for wallet_id, sent in zip(wallet_ids, call_each("end_orders", requests), strict=True):
+        if "refused" in sent:
+            raise refusal_of(sent["refused"], now=moments[wallet_id])
+        cancelled[wallet_id] = len(sent["ended"])
+        told += [_Told(ended, owners[wallet_id], moments[wallet_id]) for ended in sent["ended"]]
+    _announce(told, reason=reason, schema=require_building())
+    return cancelled
+
+
+def _end_request(
+    *,
+    user_id: int,
+    wallet_ids: Sequence[int] | None,
+    reason: str,
+    now: datetime,
+    **conditions: Any,
+) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "wallet_ids": None if wallet_ids is None else list(wallet_ids),
+        "status": "CANCELLED",
+        "reason": reason,
+        "now": now.isoformat(),
+        "wait_ms": settings.LOCK_WAIT_MS,
+        **conditions,
+    }
 
 
 def _groups(
@@ -293,23 +337,37 @@ def announce_cancelled(
     now: datetime,
 ) -> None:
     """After commit: one frame per ended order, with one query for all their labels."""
-    if not ended_orders:
+    told = [_Told(ended, user_id, now) for ended in ended_orders]
+    _announce(told, reason=reason, schema=schema)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An ended order (`describe_ended`), whose it was, and when it ended."""
+
+    ended: dict[str, Any]
+    user_id: int
+    at: datetime
+
+
+def _announce(told: Sequence[_Told], *, reason: str, schema: str) -> None:
+    if not told:
         return
     outcomes = Outcome.objects.select_related("market").in_bulk(
-        {ended["outcome_id"] for ended in ended_orders}
+        {each.ended["outcome_id"] for each in told}
     )
 
     def publish() -> None:
-        for ended in ended_orders:
-            outcome = outcomes[ended["outcome_id"]]
+        for each in told:
+            outcome = outcomes[each.ended["outcome_id"]]
             publish_cancelled(
-                ended,
+                each.ended,
                 condition_id=outcome.market.condition_id,
                 outcome=outcome.label,
                 reason=reason,
-                user_id=user_id,
+                user_id=each.user_id,
                 schema=schema,
-                now=now,
+                now=each.at,
             )
 
     transaction.on_commit(publish)

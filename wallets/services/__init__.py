@@ -8,10 +8,11 @@ from wallets.services.accounts import (
     open_firm_account,
     post_firm_share,
     set_trading_enabled,
+    switch_trading_off,
     transfer_money,
 )
 from wallets.services.equity import record_equity_points, write_reset_point
-from wallets.services.locking import TradeInProgress, lock_user
+from wallets.services.locking import TradeInProgress, lock_free_users, lock_user
 from wallets.services.opening import (
     MAIN_BASELINE,
     WalletLimitReached,
@@ -43,6 +44,7 @@ __all__ = [
     "WalletNotResettable",
     "create_sandbox_wallet",
     "fund_firm_account",
+    "lock_free_users",
     "lock_user",
     "open_api_wallet",
     "open_firm_account",
@@ -54,6 +56,7 @@ __all__ = [
     "register_retail_user",
     "rename_wallet",
     "set_trading_enabled",
+    "switch_trading_off",
     "transfer_money",
     "write_reset_point",
 ]

@@ -22,6 +22,21 @@ from wallets.services.opening import open_wallet
 from wallets.services.posting import post
 
 ZERO = Decimal(0)
+_SWITCH_WALLETS = """
+WITH locked AS (
+  SELECT id FROM wallets_wallet WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE)
+UPDATE wallets_wallet w SET trading_state = %s FROM locked
+WHERE w.id = locked.id AND w.trading_state <> 'CLOSED'
+"""
+_SWITCH_ACCOUNTS = """
+WITH locked AS (
+  SELECT a.wallet_id FROM wallets_firmaccount a JOIN wallets_wallet w ON w.id = a.wallet_id
+  WHERE a.wallet_id = ANY (%s) AND w.trading_state <> 'CLOSED'
+  ORDER BY a.wallet_id FOR NO KEY UPDATE OF a)
+UPDATE wallets_firmaccount a SET read_only_reason = n.reason, updated_at = %s
+FROM locked, unnest(%s::bigint[], %s::text[]) AS n (id, reason)
+WHERE a.wallet_id = locked.wallet_id AND n.id = locked.wallet_id
+"""
 
 
 class NotEnoughFunds(PolysimError):
@@ -151,13 +166,27 @@ def set_trading_enabled(
     """
     owner = Wallet.objects.get(pk=wallet_id)
     lock_user(user_id=owner.user_id)
-    wallet = Wallet.objects.select_for_update().get(pk=wallet_id)
-    if wallet.trading_state == Wallet.TradingState.CLOSED:
-        return wallet
     states = Wallet.TradingState
-    wallet.trading_state = states.OPEN if is_enabled else states.READ_ONLY
-    wallet.save(update_fields=["trading_state"])
-    FirmAccount.objects.filter(pk=wallet_id).update(
-        read_only_reason="" if is_enabled else reason, updated_at=now
-    )
+    if is_enabled:
+        _switch_trading({wallet_id: ""}, state=states.OPEN, now=now)
+    else:
+        _switch_trading({wallet_id: reason}, state=states.READ_ONLY, now=now)
+    wallet: Wallet = Wallet.objects.get(pk=wallet_id)
     return wallet
+
+
+def switch_trading_off(*, reasons: Mapping[int, str], now: datetime) -> None:
+    """Switch trading off on several firm accounts, by wallet id with what each trader reads.
+
+    In the transaction of a caller who holds the locks of all their owners. Safe to repeat; closed
+    accounts stay closed.
+    """
+    _switch_trading(reasons, state=Wallet.TradingState.READ_ONLY, now=now)
+
+
+def _switch_trading(reasons: Mapping[int, str], *, state: str, now: datetime) -> None:
+    """One statement per table, rows locked by ascending id."""
+    ids = sorted(reasons)
+    with connection.cursor() as cursor:
+        cursor.execute(_SWITCH_WALLETS, [ids, state])
+        cursor.execute(_SWITCH_ACCOUNTS, [ids, now, ids, [reasons[each] for each in ids]])

@@ -12,7 +12,7 @@ from tenants.office.services.endpoints import (
     rotate_secret,
     update_endpoint,
 )
-from tenants.office.services.events import write_event
+from tenants.office.services.events import write_event, write_events
 from tenants.office.services.replaying import (
     WebhookDisabled,
     replay_deliveries,
@@ -34,5 +34,6 @@ __all__ = [
     "system_actor",
     "update_endpoint",
     "write_event",
+    "write_events",
     "write_firm_audit",
 ]

@@ -1,7 +1,7 @@
 """Events of the outbox: written with the change that causes them (partner-api B3)."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,23 @@ def write_event(*, type: str, data: Mapping[str, Any], now: datetime) -> Webhook
 
     Rows of the trades feed and ended orders write theirs by trigger, with ids alone.
     """
-    if type not in EVENT_TYPES:
-        raise ValueError(f"{type} is no type of event")
-    event = WebhookEvent.objects.create(
-        message_id=f"msg_{secrets.token_hex(16)}", type=type, data=dict(data), occurred_at=now
-    )
-    announce_events()
+    event: WebhookEvent = write_events(events=[(type, data)], now=now)[0]
     return event
+
+
+def write_events(
+    *, events: Sequence[tuple[str, Mapping[str, Any]]], now: datetime
+) -> list[WebhookEvent]:
+    """Several events (type, data) in their order, in one statement; as `write_event`."""
+    for name, _ in events:
+        if name not in EVENT_TYPES:
+            raise ValueError(f"{name} is no type of event")
+    rows = [
+        WebhookEvent(
+            message_id=f"msg_{secrets.token_hex(16)}", type=name, data=dict(data), occurred_at=now
+        )
+        for name, data in events
+    ]
+    written: list[WebhookEvent] = WebhookEvent.objects.bulk_create(rows)
+    announce_events()
+    return written

@@ -7,6 +7,7 @@ from trading.services.firm_accounts.control import (
     Liquidation,
     ReadOnlyResult,
     liquidate_positions,
+    make_accounts_read_only,
     make_read_only,
 )
 from trading.services.firm_accounts.ending import (
@@ -31,6 +32,7 @@ __all__ = [
     "find_account",
     "find_account_owner",
     "liquidate_positions",
+    "make_accounts_read_only",
     "make_read_only",
     "provision_account",
     "reset_account",

@@ -1,6 +1,7 @@
 """Taking a firm account out of trading: read-only, and sold as far as prices allow."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,11 +10,11 @@ from django.db import transaction
 
 from polysim.kernel.errors import PolysimError
 from trading.models import Position
-from trading.services.cancelling import cancel_all_orders
+from trading.services.cancelling import cancel_all_orders, cancel_orders_of_wallets
 from trading.services.order_request import Caller, PlaceOrder
 from trading.services.orders import place_order
 from wallets.models import Wallet
-from wallets.services import lock_user, set_trading_enabled
+from wallets.services import lock_free_users, lock_user, switch_trading_off
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,35 @@ def make_read_only(*, wallet_id: int, reason: str, now: datetime) -> ReadOnlyRes
     """
     owner = Wallet.objects.get(pk=wallet_id)
     lock_user(user_id=owner.user_id)
-    done = cancel_all_orders(
-        user_id=owner.user_id, wallet_ids=[wallet_id], reason=READ_ONLY_REASON, now=now
-    )
-    set_trading_enabled(wallet_id=wallet_id, is_enabled=False, reason=reason, now=now)
-    return ReadOnlyResult(len(done.cancelled))
+    cancelled = _switch_off({wallet_id: owner.user_id}, {wallet_id: reason}, now)
+    return ReadOnlyResult(cancelled.get(wallet_id, 0))
+
+
+@transaction.atomic
+def make_accounts_read_only(*, reasons: Mapping[int, str], now: datetime) -> set[int]:
+    """Make several firm accounts read-only (reason by wallet id), one statement per table.
+
+    All or none, but accounts whose trader's lock somebody holds at this moment are left alone:
+    answers their wallet ids, which `make_read_only` waits for. Raises Wallet.DoesNotExist.
+    """
+    rows = Wallet.objects.filter(pk__in=list(reasons))
+    owners: dict[int, int] = dict(rows.values_list("pk", "user_id"))
+    if len(owners) < len(reasons):
+        raise Wallet.DoesNotExist(f"Wallets {sorted(reasons.keys() - owners.keys())} do not exist.")
+    locked = lock_free_users(user_ids=set(owners.values()))
+    mine = {wallet_id: owner for wallet_id, owner in owners.items() if owner in locked}
+    if mine:
+        _switch_off(mine, {wallet_id: reasons[wallet_id] for wallet_id in mine}, now)
+    return owners.keys() - mine.keys()
+
+
+def _switch_off(
+    owners: Mapping[int, int], reasons: Mapping[int, str], now: datetime
+) -> dict[int, int]:
+    """Under the owners' locks: an order racing this is filled before it or refused after it."""
+    cancelled = cancel_orders_of_wallets(owners=owners, reason=READ_ONLY_REASON, now=now)
+    switch_trading_off(reasons=reasons, now=now)
+    return cancelled
 
 
 def liquidate_positions(*, wallet_id: int, now: datetime) -> Liquidation:
