@@ -126,7 +126,7 @@ CHECKS: list[tuple[Callable[[Shop], None], str, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "code", "status"), CHECKS, ids=lambda one: str(one))
+@pytest.mark.parametrize(("change", "code", "status"), CHECKS)
 def test_a_failing_check_refuses_the_purchase_and_writes_nothing(
     shop: Shop, change: Callable[[Shop], None], code: str, status: int
 ) -> None:
