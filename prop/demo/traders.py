@@ -9,12 +9,13 @@ from decimal import Decimal
 
 from prop.demo.past import PastMarket
 
-KEPT_HOURS = 30
 CHEAPEST, DEAREST = Decimal("0.20"), Decimal("0.80")
 LEAST = Decimal(5)
 # How far a bought outcome may fall in between: of its price, and of the account.
+# What it must bring at least: of the account.
 CALM = Decimal("-0.25")
-SAFE = Decimal("-0.015")
+SAFE = Decimal("-0.03")
+WORTH = Decimal("0.03")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,12 @@ class DemoTrader:
     first_hour: int
     share: Decimal = Decimal("0.04")
     every_hours: int = 9
+    kept_hours: int = 30
     held: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def wishes(self, markets: Sequence[PastMarket], hour: int, cash: Decimal) -> list[Wish]:
         """What is sold and bought at this hour."""
-        over = [place for place, since in self.held.items() if hour - since >= KEPT_HOURS]
+        over = [place for place, since in self.held.items() if hour - since >= self.kept_hours]
         sold = [self._sell(markets, place) for place in over]
         if (hour - self.first_hour) % self.every_hours != 0:
             return sold
@@ -71,7 +73,7 @@ class DemoTrader:
 
     def _choices(self, markets: Sequence[PastMarket], hour: int) -> list[Choice]:
         """Outcomes between 20 and 80 cents that are not held, with what will become of them."""
-        last = min(hour + KEPT_HOURS, len(markets[0].closes) - 1)
+        last = min(hour + self.kept_hours, len(markets[0].closes) - 1)
         free = [
             (past, side)
             for past in markets
@@ -91,14 +93,21 @@ class DemoTrader:
 
 @dataclass
 class Lucky(DemoTrader):
-    """Buys what will gain most without ever falling far in between."""
+    """Waits for one outcome at a time that will gain much without ever falling far in between."""
 
-    share: Decimal = Decimal("0.20")
-    every_hours: int = 12
+    share: Decimal = Decimal("0.40")
+    every_hours: int = 1
+    kept_hours: int = 12
 
     def _choose(self, choices: Sequence[Choice], hour: int) -> Choice | None:
-        safe = [one for one in choices if one.worst * self.share >= SAFE]
-        return max(safe, key=lambda one: one.gain, default=None)
+        if self.held:
+            return None
+        able = [
+            one
+            for one in choices
+            if one.worst * self.share >= SAFE and one.gain * self.share >= WORTH
+        ]
+        return max(able, key=lambda one: one.gain, default=None)
 
 
 @dataclass
@@ -118,5 +127,5 @@ def cast() -> list[DemoTrader]:
         Lucky("lucky", "trader", "Starter 10K", first_hour=0),
         Unlucky("unlucky", "trader", "Starter 10K", first_hour=20),
         DemoTrader("doubled", "dan", "Two-Step 50K", first_hour=10),
-        Lucky("patient", "eva", "Two-Step 50K", first_hour=4, share=Decimal("0.05")),
+        Lucky("patient", "eva", "Two-Step 50K", first_hour=4, share=Decimal("0.20")),
     ]
