@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
+from django.db.models import CharField, Exists, OuterRef, Q
+from django.db.models.functions import Cast
 
 from prop.models import (
     ActivationStatus,
@@ -29,6 +30,7 @@ from prop.services.phase_accounts import (
     phase_account_key,
 )
 from prop.services.terms import phase_terms
+from tenants.office.models import FirmAuditEntry
 from wallets.models import LedgerTransaction
 from wallets.services import NotEnoughFunds, TradeInProgress, lock_user, transfer_money
 
@@ -39,6 +41,8 @@ RESUME_AFTER = timedelta(seconds=60)
 RESUMED_AT_ONCE_MAX = 500
 COMMENT_PREFIX = "PROP_CHALLENGE_PURCHASE_"
 COMMENT_GRANTED = "PROP_CHALLENGE_GRANTED"
+# The audit's word for lifecycle fields that staff wrote.
+LABELLED = "prop.purchase.updated"
 # The house account that fees go to: the firm's own.
 FEE_HOUSE = "FIRM"
 # Nothing is wrong with the purchase: somebody else holds the lock, the database restarts.
@@ -128,10 +132,12 @@ def advance_purchase(*, purchase_id: int, now: datetime) -> Purchase:
 def resume_purchases(*, now: datetime) -> int:
     """Go on with the building's purchases that have not moved for 60 s; answers how many.
 
-    Only those whose status the activation itself wrote, as its comment shows: one that staff gave
-    as a label opens and charges nothing (prop-backoffice 4.3).
+    Only those whose status the activation itself wrote, as its comment shows and no later entry
+    of staff's denies: a status given as a label opens and charges nothing (prop-backoffice 4.3).
     """
-    stuck = Purchase.objects.filter(_is_under_way(), updated_at__lt=now - RESUME_AFTER)
+    stuck = Purchase.objects.filter(
+        _is_under_way(), ~_is_label(), updated_at__lt=now - RESUME_AFTER
+    )
     ids = list(stuck.order_by("updated_at").values_list("pk", flat=True)[:RESUMED_AT_ONCE_MAX])
     for purchase_id in ids:
         try:
@@ -149,18 +155,34 @@ def _is_under_way() -> Q:
     return under_way
 
 
+def _is_label() -> Exists:
+    """Whether staff wrote the purchase last. They may write the server's own comments, too."""
+    return Exists(
+        FirmAuditEntry.objects.filter(
+            action=LABELLED,
+            object_type="purchase",
+            object_id=Cast(OuterRef("pk"), CharField()),
+            created_at=OuterRef("updated_at"),
+        )
+    )
+
+
 def last_finished(purchase: Purchase) -> PurchaseStatus:
     """Where an activation goes on, by what the ledger and the accounts say, not by its labels."""
-    is_granted = purchase.payer_login == 0 or purchase.amount == 0
-    is_paid = is_booked(fee_reference(purchase.pk)) or (
-        is_granted and purchase.payment_status == PaymentStatus.PAID
-    )
-    if not is_paid:
+    if not _is_paid(purchase):
         return PurchaseStatus.PENDING
     key = phase_account_key(purchase_id=purchase.pk, attempt=FIRST_ATTEMPT, phase_index=FIRST_PHASE)
     if PropAccount.objects.filter(key=key).exists():
         return PurchaseStatus.ACCOUNT_CREATED
     return PurchaseStatus.PAID
+
+
+def _is_paid(purchase: Purchase) -> bool:
+    """Whether the ledger has the fee, or none is due."""
+    is_granted = purchase.payer_login == 0 or purchase.amount == 0
+    return is_booked(fee_reference(purchase.pk)) or (
+        is_granted and purchase.payment_status == PaymentStatus.PAID
+    )
 
 
 @transaction.atomic
@@ -193,6 +215,8 @@ def _open_account(known: Purchase, now: datetime) -> None:
     purchase = lock_purchase(purchase_id=known.pk, customer_id=known.customer_id)
     if purchase.status != PurchaseStatus.PAID:
         return
+    if not _is_paid(purchase):
+        raise StepFailed("PAYMENT_FAILED")
     terms = phase_terms(purchase.terms, FIRST_PHASE)
     account = open_phase_account(
         customer=purchase.customer,

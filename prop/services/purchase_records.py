@@ -13,6 +13,7 @@ from django.db import transaction
 from polysim.kernel.errors import NotFound
 from prop.errors import InvalidParams, PurchaseLinked, StateConflict
 from prop.models import ActivationStatus, PaymentStatus, Purchase, PurchaseStatus
+from prop.services.activation import LABELLED
 from prop.services.deletion import delete_purchases
 from prop.services.reading import Fields
 from tenants.office.services import Actor, write_firm_audit
@@ -59,7 +60,7 @@ def update_purchase_record(
     purchase.save(update_fields=[*values, "updated_at"])
     write_firm_audit(
         actor=actor,
-        action="prop.purchase.updated",
+        action=LABELLED,
         object_type="purchase",
         object_id=purchase.pk,
         now=now,

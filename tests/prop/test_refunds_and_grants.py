@@ -159,6 +159,36 @@ def test_a_status_that_staff_wrote_opens_and_charges_nothing(shop: Shop, label: 
     assert not Challenge.objects.exists()
 
 
+@pytest.mark.parametrize(("label", "word"), [(0, "PENDING"), (1, "PAID"), (2, "ACCOUNT_CREATED")])
+def test_the_servers_comment_in_staffs_hand_opens_and_charges_nothing_either(
+    shop: Shop, label: int, word: str
+) -> None:
+    purchase = shop.write()
+    shop.drain()
+    advance_purchase(purchase_id=purchase.pk, now=NOW)
+    give(shop.login, "200")
+    labels = {"status": label, "payment_status": "paid"}
+    update_purchase_record(purchase_id=purchase.pk, data=labels, actor=STAFF, now=NOW)
+    comment = {"comment": f"PROP_CHALLENGE_PURCHASE_{word}"}
+    later = NOW + timedelta(seconds=5)
+    update_purchase_record(purchase_id=purchase.pk, data=comment, actor=STAFF, now=later)
+
+    assert resume_purchases(now=NOW + timedelta(seconds=90)) == 0
+    assert shop.shown(purchase)["status"] == label
+    assert balance_of(shop.login) == Decimal("250")
+    assert not Challenge.objects.exists()
+
+
+def test_no_account_is_opened_for_a_fee_that_the_ledger_does_not_have(shop: Shop) -> None:
+    purchase = shop.write()
+    Purchase.objects.filter(pk=purchase.pk).update(status=1, payment_status="paid")
+
+    advance_purchase(purchase_id=purchase.pk, now=NOW)
+
+    assert shop.shown(purchase)["failure_reason"] == "PAYMENT_FAILED"
+    assert not Challenge.objects.exists()
+
+
 def test_the_task_resumes_in_every_building(shop: Shop, in_building: Any) -> None:
     shop.write()
     with in_building("beta"):
