@@ -9,7 +9,7 @@ from celery import shared_task
 from polysim.kernel.clock import utc_now
 from polysim.kernel.tenancy import enter_building
 from prop.evaluator.shard import Shard
-from prop.selectors.evaluator import find_evaluator_trouble
+from prop.services import watching
 from prop.services.account_rules import evaluate_accounts as evaluate_in_building
 from prop.services.activation import resume_purchases as resume_in_building
 from prop.services.jobs import ORDINARY_KINDS, PAYOUT_KINDS, run_due_jobs
@@ -132,7 +132,7 @@ def evaluate_accounts() -> None:
 @shared_task(name="prop.tasks.watch_evaluator", ignore_result=True)
 def watch_evaluator() -> None:
     """Say it loudly when phases are active and nobody evaluates them."""
-    for trouble in find_evaluator_trouble(now=utc_now()):
+    for trouble in watching.watch_evaluator(now=utc_now()):
         logger.error("%s", trouble)
 
 

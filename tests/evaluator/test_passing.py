@@ -22,6 +22,7 @@ from prop.rules.days import start_of_date
 from prop.selectors.evaluator import find_evaluator_trouble, read_evaluator_health
 from prop.services.challenge_control import cancel_challenge
 from prop.services.replaying import replay_verdict
+from prop.services.watching import watch_evaluator
 from tests.evaluator import build
 from tests.evaluator.build import NOW
 from tests.evaluator.test_worked_examples import hold
@@ -404,6 +405,15 @@ def test_the_heartbeat_counts_phases_and_the_alarm_sounds_at_none(shard):
     assert "31 s ago" in find_evaluator_trouble(now=later(31))[0]
     ChallengePhase.objects.update(status=4)
     assert find_evaluator_trouble(now=later(31)) == []
+
+
+def test_the_alarm_sounds_at_the_second_look_and_not_for_what_ended_in_between(shard):
+    build.start()
+    assert watch_evaluator(now=NOW) == []
+    shard.evaluate_all(now=NOW)
+    assert watch_evaluator(now=later(15)) == []
+    assert watch_evaluator(now=later(31)) == []
+    assert "46 s ago" in watch_evaluator(now=later(46))[0]
 
 
 @pytest.mark.parametrize("is_large", [False, True])
