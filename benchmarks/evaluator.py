@@ -6,7 +6,7 @@ With a durable PostgreSQL and a Valkey of its own. Ours: read everything anew, j
 changed snapshots, the metrics and the verdicts. The yardstick does the same for one account after
 the other through the ORM; it is measured on a sample and scaled. Then full passes in a steady
 state, and a price step that breaches 100 of 10,000 active accounts: until the last of them is
-read-only and its event is stored and sent, with the jobs in a Celery worker of their own.
+read-only and its event is stored and sent, by the evaluator itself or by a Celery worker beside it.
 """
 
 import argparse

@@ -32,6 +32,7 @@ from prop.evaluator.loading import (
 from prop.evaluator.marks import apply_marks, apply_results, held_tokens
 from prop.evaluator.passes import PassReport, run_pass
 from prop.rules.columns import column
+from prop.services.jobs import list_kinds_done_together, run_due_jobs
 from prop.services.readings import stale_after_s
 from tenants.selectors import list_schemas
 from trading.heartbeat import EvaluatorState, note_evaluator
@@ -41,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 # The safety net looks back beyond its last look: a change may be committed late.
 LOOK_BACK = timedelta(seconds=30)
+# Batches of jobs that this process works off after a pass: no wait for a worker that is busy, but
+# an avalanche of verdicts is shared with the workers, so that others are judged meanwhile.
+FOLLOW_UPS_MAX = 4
 # Any number that nothing else in this database locks with.
 LOCK_SPACE = 7_201_945
 
@@ -143,14 +147,17 @@ class Shard:
             self._stale_after_s[schema] = stale_after_s()
         limit_s = self._stale_after_s[schema]
         now = now if self._clock is None else self._clock()
-        if is_full:
-            return run_pass(book, now=now, stale_after_s=limit_s)
-        rows = column(sorted(changed))
-        if len(changed_tokens):
-            rows = np.union1d(rows, book.arrays.positions.phases_holding(changed_tokens))
-        if not len(rows):
-            return PassReport()
-        return run_pass(book, now=now, stale_after_s=limit_s, rows=rows)
+        rows = None
+        if not is_full:
+            rows = column(sorted(changed))
+            if len(changed_tokens):
+                rows = np.union1d(rows, book.arrays.positions.phases_holding(changed_tokens))
+            if not len(rows):
+                return PassReport()
+        report = run_pass(book, now=now, stale_after_s=limit_s, rows=rows)
+        if report.decided:
+            _follow_up(now)
+        return report
 
     def _bring_in_accounts(self, book: PhaseBook, now: datetime, *, is_full: bool) -> set[int]:
         """Take over accounts that changed, phases that began or ended; answers changed rows."""
@@ -226,6 +233,20 @@ class Shard:
         )
         if is_full:
             note_evaluator(shard=self.number, state=state)
+
+
+def _follow_up(now: datetime) -> None:
+    """Take accounts that are over out of trading and tell of it here, at once.
+
+    What is left, also by an error, is the workers', who were told when the verdicts were written.
+    """
+    kinds = list_kinds_done_together()
+    try:
+        for _ in range(FOLLOW_UPS_MAX):
+            if not run_due_jobs(now=now, kinds=kinds).claimed:
+                break
+    except DatabaseError:
+        logger.warning("Jobs of verdicts are left to the workers.", exc_info=True)
 
 
 def _connect() -> "psycopg.Connection[Any]":

@@ -31,6 +31,8 @@ PAYOUT_REJECTED_EVENT = "prop.payout.rejected"
 JOBS_TASK = "prop.tasks.run_jobs"
 PAYOUTS_TASK = "prop.tasks.run_payouts"
 JOBS_PER_MESSAGE = 20
+# Whoever comes first works these off many at once, so that one message is enough for all.
+_MANY_AT_ONCE = (JobKind.READ_ONLY, JobKind.EVENT)
 MESSAGES_MAX = 4
 
 
@@ -174,14 +176,15 @@ def _liquidate(phase: ChallengePhase, challenge: Challenge, now: datetime) -> Jo
     )
 
 
-def start_jobs_on_commit(task: str = JOBS_TASK, *, jobs: int = 1) -> None:
+def start_jobs_on_commit(task: str = JOBS_TASK, *, jobs: Sequence[Job] = ()) -> None:
     """Have workers look for due jobs of this building once the transaction is committed.
 
-    Many jobs are shared by several workers. A message that gets lost costs seconds: the schedule
-    sweeps all buildings.
+    Many slow `jobs` are shared by several workers. A message that gets lost costs seconds: the
+    schedule sweeps all buildings.
     """
     schema = require_building()
-    messages = min(MESSAGES_MAX, -(-jobs // JOBS_PER_MESSAGE))
+    slow = sum(job.kind not in _MANY_AT_ONCE for job in jobs)
+    messages = max(1, min(MESSAGES_MAX, -(-slow // JOBS_PER_MESSAGE)))
     transaction.on_commit(lambda: _send(task, schema, messages))
 
 

@@ -58,7 +58,7 @@ def write_verdicts(*, decisions: Sequence[Decision], now: datetime) -> list[int]
         _decide(phase, by_phase[phase.pk], rows, now)
     if phases:
         rows.write(now)
-        start_jobs_on_commit(jobs=len(rows.jobs))
+        start_jobs_on_commit(jobs=rows.jobs)
         cache_after_commit(metrics=rows.metrics, breaches=rows.breaches)
     return [phase.pk for phase in phases]
 

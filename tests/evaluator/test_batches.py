@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from polysim.kernel.errors import PolysimError
 from polysim.kernel.tenancy import enter_building
+from prop.evaluator.shard import Shard
 from prop.models import Job, JobKind, PropEvent, RuleBreach
 from prop.services import job_handlers, jobs
 from prop.services.following import make_job
@@ -180,6 +181,36 @@ def test_jobs_of_a_batch_taken_over_meanwhile_are_left_to_the_other_worker(monke
     assert worked == [second.pk]
     assert Job.objects.get(challenge=first, kind="read_only").status == "running"
     assert trader_of(first).wallet.trading_state == "OPEN"
+
+
+@pytest.mark.usefixtures("in_alpha")
+def test_the_pass_that_decides_ends_trading_and_tells_without_a_worker():
+    challenges = [build.start() for _ in range(3)]
+    for challenge in challenges[:2]:
+        build.set_cash(challenge.account_login, "9000")
+    shard = Shard(0, list_firms=lambda: ["alpha"])
+    try:
+        assert shard.evaluate_all(now=NOW).decided == 2
+    finally:
+        shard.close()
+    states = [trader_of(each).wallet.trading_state for each in challenges]
+    assert states == ["READ_ONLY", "READ_ONLY", "OPEN"]
+    assert PropEvent.objects.count() == 2
+    assert not Job.objects.exclude(status="done").exists()
+
+
+@pytest.mark.usefixtures("in_alpha")
+def test_the_pass_leaves_slow_jobs_to_the_workers():
+    challenge = build.start(build.program(on_fail="liquidate"))
+    build.set_cash(challenge.account_login, "9000")
+    shard = Shard(0, list_firms=lambda: ["alpha"])
+    try:
+        shard.evaluate_all(now=NOW)
+    finally:
+        shard.close()
+    assert list(Job.objects.exclude(status="done").values_list("kind", flat=True)) == ["liquidate"]
+    build.run_jobs()
+    assert not Job.objects.exclude(status="done").exists()
 
 
 @pytest.mark.django_db(transaction=True)
