@@ -203,7 +203,7 @@ def _target(t: Terms, m: Measures, figures: Figures, moment: Moment) -> Meter | 
         done=gained,
         whole=whole,
         word=f"{int(_part(max(ZERO, gained), whole))} %",
-        used=f"{money_words(gained)} of {money_words(whole)}",
+        used=f"{money_words(gained).replace('-', '−')} of {money_words(whole)}",
         left=f"{money_words(max(ZERO, whole - gained))} to go",
         more=f"Reached at equity {money_words(t.initial_balance + whole)}"
         f"{with_days if t.min_trading_days else ''}. Open positions count.",
