@@ -48,6 +48,7 @@ def serve(*, host: str, port: int, threads: int) -> None:
     import daphne.server
 
     daphne.server.HTTPFactory = _protocol_factory()
+    daphne.server.WebSocketFactory = _socket_factory()
     application = build_application(threads=threads)
     daphne.server.Server(
         application=application,
@@ -69,8 +70,11 @@ def _protocol_factory() -> type:
         """Lets the alias of the key header through; a body that is too large is not kept."""
 
         _body_bytes = 0
-        # Twisted would read forms in the event loop, and refuse broken ones without our answer.
-        _parsePOSTFormSubmission = False  # noqa: N815 - Twisted's name
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            # Twisted would read forms in the event loop, and refuse broken ones without our answer.
+            self._parsePOSTFormSubmission = False
 
         def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
             self._body_bytes += len(data)
@@ -91,6 +95,22 @@ def _protocol_factory() -> type:
             protocol = super().buildProtocol(addr)
             protocol.requestFactory = Request
             return protocol
+
+    return Factory
+
+
+def _socket_factory() -> type:
+    """Daphne's websocket factory, making sockets that close with the contract's codes."""
+    from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+
+    class Protocol(WebSocketProtocol):  # type: ignore[misc]
+        """Autobahn's own close refuses 1001, 1008 and 1013 (trading-api 10)."""
+
+        def serverClose(self, code: int | None = None) -> None:  # noqa: N802 - Daphne's name
+            self.sendCloseFrame(code=1000 if code is None else code)
+
+    class Factory(WebSocketFactory):  # type: ignore[misc]
+        protocol = Protocol
 
     return Factory
 

@@ -268,3 +268,8 @@ def test_the_audit_is_not_edited(owner: Client, trader: Trader) -> None:
     assert owner.post(f"/backoffice/audit/{entry.pk}/do/delete/").status_code == 404
     assert entry.action in page(owner, "audit/?area=trader.")
     assert entry.action not in page(owner, "audit/?area=key.")
+
+
+@pytest.mark.parametrize("path", ["accounts/?status=%00", "audit/?action=%00", "jobs/?status=%00"])
+def test_a_null_character_in_a_filter_is_400(owner: Client, path: str) -> None:
+    assert owner.get(f"/backoffice/{path}").status_code == 400

@@ -1,8 +1,18 @@
 """One port: sockets and streams to the loop, everything else to the threads."""
 
-import pytest
+from types import SimpleNamespace
 
-from polysim.serving import Message, Receive, Send, _protocol_factory, split_by_path
+import pytest
+from twisted.internet.testing import StringTransport
+
+from polysim.serving import (
+    Message,
+    Receive,
+    Send,
+    _protocol_factory,
+    _socket_factory,
+    split_by_path,
+)
 
 
 def named(name: str, seen: list[str]) -> object:
@@ -34,8 +44,27 @@ async def test_chooses_by_kind_and_path(kind: str, path: str, expected: str) -> 
     assert seen == [expected]
 
 
-def test_forms_are_left_to_django() -> None:
-    # Twisted reads them in the event loop, and answers broken ones without the API's error body.
-    protocol = _protocol_factory()(server=None).buildProtocol(None)
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data"])
+def test_a_broken_form_reaches_django(kind: str) -> None:
+    seen = []
+    server = SimpleNamespace(protocol_connected=lambda _: None)
+    channel = _protocol_factory()(server=server).buildProtocol(None)
+    channel.requestFactory.process = lambda request: seen.append(request.content.read())
+    channel.makeConnection(StringTransport())
 
-    assert protocol.requestFactory._parsePOSTFormSubmission is False
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 2\r\n\r\n"
+    channel.dataReceived(head.encode() + b"{}")
+
+    assert seen == [b"{}"]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1013, 4001])
+def test_sockets_close_with_every_code_of_the_contract(code: int) -> None:
+    protocol = _socket_factory().protocol()  # type: ignore[attr-defined]
+    protocol.state, protocol.closeHandshakeTimeout = protocol.STATE_OPEN, 0
+    sent: list[tuple[int, bytes]] = []
+    protocol.sendFrame = lambda opcode, payload: sent.append((opcode, payload))
+
+    protocol.serverClose(code)
+
+    assert sent == [(8, code.to_bytes(2, "big"))]

@@ -323,7 +323,7 @@ def test_a_new_link_is_sent_with_the_same_answer_for_every_address(
     mark = page.split('name="link" value="')[1].split('"')[0]
     mail.outbox.clear()
     pages = []
-    for email in ("stranger@example.org", EMAIL.upper(), "no address", ""):
+    for email in ("stranger@example.org", EMAIL.upper(), "no address", "", "\x00"):
         with django_capture_on_commit_callbacks(execute=True):
             answer = visitor().post("/link/new/", {"email": email, "link": mark})
         pages.append((answer.status_code, without_nonces(answer.content.decode())))

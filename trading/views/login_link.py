@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from kombu.exceptions import KombuError
 from redis import RedisError
 
+from polysim.kernel.api.parsers import storable_text
 from polysim.kernel.clock import utc_now
 from polysim.kernel.ratelimits import client_address, count_tries
 from polysim.kernel.security import HEADER, policy_for
@@ -83,8 +84,8 @@ def new_login_link(request: HttpRequest) -> HttpResponse:
     )
     if wait_s:
         raise TooManyTries(wait_s)
-    email = request.POST.get("email", "").strip().lower()[:320]
-    arguments = [email, request.POST.get("link", "")[:64]]
+    email = storable_text(request.POST.get("email", "")).strip().lower()[:320]
+    arguments = [email, storable_text(request.POST.get("link", ""))[:64]]
     try:
         renew_login_link_of.apply_async(arguments, retry=False, expires=RENEWAL_EXPIRES_S)
     except (KombuError, RedisError, OSError):
