@@ -148,7 +148,7 @@ class PurchaseScreen(Screen):
         Command(
             "retry",
             "Retry",
-            "purchases.edit",
+            "purchases.refund",
             "Goes on after the last finished step; the fee is never taken twice.",
             _retry,
             tone="primary",
