@@ -19,6 +19,15 @@ class HideLinkTokens(logging.Filter):
         return True
 
 
+class CalmRefusals(logging.Filter):
+    """Takes the traceback from Django's warning of a refusal (403): nothing is broken."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "django.request" and record.levelno < logging.ERROR:
+            record.exc_info = record.exc_text = None
+        return True
+
+
 def configure_structured_logs() -> None:
     """Events of structlog go through the standard library's loggers: `event key=value ...`."""
     structlog.configure(

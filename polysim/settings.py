@@ -425,12 +425,15 @@ LOGGING = {
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
     },
-    "filters": {"hide_link_tokens": {"()": "polysim.logs.HideLinkTokens"}},
+    "filters": {
+        "hide_link_tokens": {"()": "polysim.logs.HideLinkTokens"},
+        "calm_refusals": {"()": "polysim.logs.CalmRefusals"},
+    },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["hide_link_tokens"],
+            "filters": ["hide_link_tokens", "calm_refusals"],
         }
     },
     "root": {"handlers": ["stderr"], "level": env_text("POLYSIM_LOG_LEVEL", "INFO")},
