@@ -236,7 +236,7 @@ def test_an_address_that_became_private_is_refused_when_sending(
     happen()
     work()
     assert receiver.requests == []
-    assert only_delivery().last_error == "leads to an address that is not public"
+    assert only_delivery().last_error == "does not lead to a public address"
 
 
 def test_after_a_rotation_both_secrets_sign_for_24_hours(

@@ -162,6 +162,7 @@ def test_only_public_addresses_are_sent_to(address: str, is_good: bool) -> None:
         "https://user:secret@example.com/",
         "https:///nothing",
         "https://example.com:99999/",
+        "https://example.com:0/",
         "https://example.com/#part",
         "https://exa mple.com/",
         "https://example.com\\@127.0.0.1/",
@@ -179,6 +180,15 @@ def test_other_urls_than_plain_https_are_refused(url: str) -> None:
 def test_every_way_to_write_this_machine_is_refused(host: str) -> None:
     with pytest.raises(AddressRefused):
         resolve(*check_url(f"https://{host}/"))
+
+
+def test_an_unknown_name_and_an_inner_address_are_refused_alike() -> None:
+    sentences = set()
+    for host in ("10.0.0.1", "no-such-name.invalid"):
+        with pytest.raises(AddressRefused) as refused:
+            resolve(*check_url(f"https://{host}/"))
+        sentences.add(str(refused.value))
+    assert sentences == {"does not lead to a public address"}
 
 
 def test_http_to_this_machine_is_allowed_for_tests_but_http_to_others_is_not(settings) -> None:  # type: ignore[no-untyped-def]

@@ -32,6 +32,10 @@ REFUSED_RANGES = tuple(
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+# One sentence for an unknown name and an inner address: nobody learns our names by asking.
+NOT_PUBLIC = "does not lead to a public address"
+
+
 class AddressRefused(Exception):
     """The URL or an address that it leads to is not one that Polysim sends to."""
 
@@ -47,6 +51,8 @@ def check_url(url: str) -> tuple[str, str, int]:
         port = parts.port
     except ValueError:
         raise AddressRefused("must be a URL") from None
+    if port == 0:
+        raise AddressRefused("must not name port 0")
     if parts.username is not None or parts.password is not None:
         raise AddressRefused("must not contain a user name")
     if parts.fragment:
@@ -66,13 +72,10 @@ def resolve(scheme: str, host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise AddressRefused("the host name could not be resolved") from None
+        raise AddressRefused(NOT_PUBLIC) from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not addresses:
-        raise AddressRefused("the host name has no address")
-    for text in addresses:
-        if not is_allowed(text, scheme=scheme):
-            raise AddressRefused("leads to an address that is not public")
+    if not addresses or not all(is_allowed(text, scheme=scheme) for text in addresses):
+        raise AddressRefused(NOT_PUBLIC)
     return addresses
 
 
