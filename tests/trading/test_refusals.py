@@ -383,7 +383,7 @@ def test_without_valkey_orders_are_refused(
     def fail(*_: object, **__: object) -> None:
         raise ServiceUnavailable()
 
-    monkeypatch.setattr("trading.services.orders.read_fresh_market", fail)
+    monkeypatch.setattr("trading.services.order_prices.read_fresh_market", fail)
     error = refused(trader, market, quantity="10", price="0.68")
     assert (error.code, error.status) == ("SERVICE_UNAVAILABLE", 503)
 
@@ -396,7 +396,7 @@ def test_without_valkey_a_repeat_still_finds_its_order(
     def fail(*_: object, **__: object) -> None:
         raise ServiceUnavailable()
 
-    monkeypatch.setattr("trading.services.orders.read_fresh_market", fail)
+    monkeypatch.setattr("trading.services.order_prices.read_fresh_market", fail)
     again = trader.place(market, "BUY", quantity="10", price="0.68", key="k-1")
     assert (again["order_id"], again["is_replay"]) == (first["order_id"], True)
 
