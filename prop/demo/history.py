@@ -45,6 +45,7 @@ STALE_AFTER_S = 300
 CENT = Decimal("0.01")
 CANCELLED_TRADER = "doubled"
 CLOSED_TRADER = "lucky"
+CLOSING_HOURS = 40
 
 
 class NoPastYet(PolysimError):
@@ -101,8 +102,7 @@ def _live_through(firm: Firm, markets: Sequence[PastMarket], *, since: datetime)
             _act(account, markets, hour, at)
         _evaluate(firm.schema_name, at)
         _work_off(at)
-        if hour % 24 == 23:
-            _decide_for_staff(accounts, hour, hours, at)
+        if _decide_for_staff(accounts, hour, hours, at):
             _work_off(at)
 
 
@@ -195,21 +195,32 @@ def _work_off(at: datetime) -> None:
         pass
 
 
-def _decide_for_staff(accounts: Sequence[_Account], hour: int, hours: int, at: datetime) -> None:
-    """What staff did: one challenge cancelled half way, one funded phase closed near the end."""
-    by_name = {account.trader.name: account for account in accounts}
-    cancelled = by_name[CANCELLED_TRADER].challenge_id
-    if cancelled and hours // 2 <= hour < hours // 2 + 24 and _is_active(cancelled):
+def _decide_for_staff(accounts: Sequence[_Account], hour: int, hours: int, at: datetime) -> bool:
+    """What staff did: one challenge cancelled half way, one funded phase closed with profit.
+
+    Answers whether they did anything at this hour.
+    """
+    by_name = {account.trader.name: account.challenge_id for account in accounts}
+    cancelled, closed = by_name[CANCELLED_TRADER], by_name[CLOSED_TRADER]
+    if hour == hours // 2 and _is_active(cancelled):
         cancel_challenge(
             challenge_id=cancelled, reason="Two accounts of one person", actor=ACTOR, now=at
         )
-    closed = by_name[CLOSED_TRADER].challenge_id
-    if closed and hour >= hours - 26 and _is_active(closed):
-        phase = ChallengePhase.objects.filter(
-            challenge_id=closed, status=ChallengeStatus.ACTIVE, phase_type=PhaseType.FUNDED
-        ).first()
-        if phase is not None:
-            close_funded_phase(challenge_id=closed, reason="First payout", actor=ACTOR, now=at)
+        return True
+    if hour >= hours - CLOSING_HOURS and _is_active(closed) and _has_funded_cash(closed):
+        close_funded_phase(challenge_id=closed, reason="First payout", actor=ACTOR, now=at)
+        return True
+    return False
+
+
+def _has_funded_cash(challenge_id: int) -> bool:
+    """Whether the funded account holds more cash than it began with."""
+    phase = ChallengePhase.objects.filter(
+        challenge_id=challenge_id, status=ChallengeStatus.ACTIVE, phase_type=PhaseType.FUNDED
+    ).first()
+    if phase is None:
+        return False
+    return bool(Wallet.objects.get(pk=phase.account_login).balance > phase.initial_balance)
 
 
 def _is_active(challenge_id: int) -> bool:
