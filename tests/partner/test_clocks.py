@@ -9,6 +9,7 @@ import pytest
 
 from polysim.kernel.clock import iso_micro_text, utc_now
 from polysim.kernel.tenancy import enter_building
+from tenants.api.partner_admission import LIMITS
 from tenants.models import Firm
 from tenants.office.models import FirmAuditEntry, WebhookEvent
 from tests.support.door import FirmServer
@@ -32,8 +33,9 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def sandbox(alpha: Firm) -> FirmServer:
-    """The server of alpha as a sandbox firm."""
+def sandbox(alpha: Firm, monkeypatch: pytest.MonkeyPatch) -> FirmServer:
+    """The server of alpha as a sandbox firm, which a fast machine may let call often."""
+    monkeypatch.setitem(LIMITS, "sandbox", (1_000, 60_000))
     Firm.objects.filter(pk=alpha.pk).update(is_sandbox=True)
     alpha.refresh_from_db()
     return FirmServer(alpha)
